@@ -1,0 +1,33 @@
+package org.noisyquant.error;
+
+import java.util.Objects;
+
+/**
+ * The one exception of this project. Its message names the file, layer or key, the offending value,
+ * and what to do about it.
+ */
+public final class NoisyQuantException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  private final ErrorCode code;
+
+  /** An error that was found here. */
+  public NoisyQuantException(ErrorCode code, String message) {
+    super(message);
+    this.code = Objects.requireNonNull(code);
+  }
+
+  /**
+   * An error that another exception led to. The cause must serialize where the exception can travel
+   * from an executor to the driver.
+   */
+  public NoisyQuantException(ErrorCode code, String message, Throwable cause) {
+    super(message, cause);
+    this.code = Objects.requireNonNull(code);
+  }
+
+  /** What went wrong, as a stable name. */
+  public ErrorCode code() {
+    return code;
+  }
+}
