@@ -1,0 +1,183 @@
+package org.noisyquant.runtime;
+
+import ai.onnxruntime.OnnxTensor;
+import ai.onnxruntime.OrtEnvironment;
+import ai.onnxruntime.OrtException;
+import ai.onnxruntime.OrtSession;
+import java.nio.FloatBuffer;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.noisyquant.error.ErrorCode;
+import org.noisyquant.error.NoisyQuantException;
+
+/**
+ * An image model in ONNX Runtime, run one image at a time on the CPU. Thread-safe: tasks share one
+ * runner and each opens its own {@link Run}, which holds its buffers.
+ */
+public final class ModelRunner implements AutoCloseable {
+  private final String where;
+  private final OrtSession session;
+  private final String input;
+
+  private ModelRunner(String where, OrtSession session, String input) {
+    this.where = where;
+    this.session = session;
+    this.input = input;
+  }
+
+  /**
+   * Opens a model file.
+   *
+   * <p>Integer products of quantized models are computed without the 16-bit saturation of CPUs
+   * without VNNI, so that a quantized model is judged by what it says, not by the machine.
+   *
+   * @param threads threads of one run
+   * @throws NoisyQuantException MODEL_RUN_FAILED if ONNX Runtime refuses the model
+   */
+  public static ModelRunner open(Path model, int threads) {
+    try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
+      options.setIntraOpNumThreads(threads);
+      options.setInterOpNumThreads(1);
+      options.addConfigEntry("session.x64quantprecision", "1");
+      OrtSession session = OrtEnvironment.getEnvironment().createSession(model.toString(), options);
+      Set<String> inputs = session.getInputNames();
+      if (inputs.size() != 1) {
+        session.close();
+        throw new NoisyQuantException(
+            ErrorCode.MODEL_UNSUPPORTED,
+            model + " has the inputs " + inputs + "; one image input is supported");
+      }
+      return new ModelRunner(model.toString(), session, inputs.iterator().next());
+    } catch (OrtException e) {
+      throw failed(model.toString(), e);
+    }
+  }
+
+  /**
+   * Opens a run.
+   *
+   * @param height of the image, in pixels
+   * @param width of the image, in pixels
+   * @param outputs names of the outputs to compute, in this order
+   */
+  public Run newRun(int height, int width, List<String> outputs) {
+    return new Run(height, width, outputs);
+  }
+
+  @Override
+  public void close() {
+    try {
+      session.close();
+    } catch (OrtException e) {
+      throw failed(where, e);
+    }
+  }
+
+  private static NoisyQuantException failed(String where, OrtException e) {
+    // The cause stays behind: its class may be unknown where the exception is read.
+    return new NoisyQuantException(
+        ErrorCode.MODEL_RUN_FAILED,
+        "ONNX Runtime cannot run "
+            + where
+            + ": "
+            + e.getMessage()
+            + "; check that the FP32 model"
+            + " runs in ONNX Runtime on its own");
+  }
+
+  /**
+   * Repeated runs with the same input size: input and outputs live in off-heap buffers that are
+   * allocated at the first run and reused. Not thread-safe.
+   */
+  public final class Run implements AutoCloseable {
+    private final List<String> outputs;
+    private final int pixels;
+    private final FloatBuffer pixelBuffer;
+    private final OnnxTensor pixelTensor;
+    private final Map<String, OnnxTensor> pinned = new HashMap<>();
+    private final List<FloatBuffer> buffers = new ArrayList<>();
+    private final List<long[]> shapes = new ArrayList<>();
+
+    private Run(int height, int width, List<String> outputs) {
+      this.outputs = List.copyOf(outputs);
+      pixels = 3 * height * width;
+      pixelBuffer = DirectFloats.allocate(pixels);
+      try {
+        pixelTensor =
+            OnnxTensor.createTensor(
+                OrtEnvironment.getEnvironment(), pixelBuffer, new long[] {1, 3, height, width});
+      } catch (OrtException e) {
+        throw failed(where, e);
+      }
+    }
+
+    /**
+     * Runs one image.
+     *
+     * @param image normalised pixels [3, height, width]
+     * @throws NoisyQuantException MODEL_RUN_FAILED
+     */
+    public void run(float[] image) {
+      if (image.length != pixels) {
+        throw new IllegalArgumentException(image.length + " values for " + pixels + " pixels");
+      }
+      pixelBuffer.put(0, image);
+      Map<String, OnnxTensor> inputs = Map.of(input, pixelTensor);
+      try {
+        if (pinned.isEmpty()) {
+          pinOutputs(inputs);
+        }
+        session.run(inputs, Set.of(), pinned).close();
+      } catch (OrtException e) {
+        throw failed(where, e);
+      }
+    }
+
+    /** Shape of an output of the last run, batch axis included. */
+    public long[] shape(int output) {
+      return shapes.get(output).clone();
+    }
+
+    /** Number of values of an output of the last run. */
+    public int size(int output) {
+      return buffers.get(output).capacity();
+    }
+
+    /** Copies an output of the last run to the start of {@code target}. */
+    public void copyTo(int output, float[] target) {
+      FloatBuffer buffer = buffers.get(output);
+      buffer.get(0, target, 0, buffer.capacity());
+    }
+
+    /** An output of the last run as a new array. */
+    public float[] values(int output) {
+      float[] values = new float[size(output)];
+      copyTo(output, values);
+      return values;
+    }
+
+    @Override
+    public void close() {
+      pixelTensor.close();
+      pinned.values().forEach(OnnxTensor::close);
+    }
+
+    private void pinOutputs(Map<String, OnnxTensor> inputs) throws OrtException {
+      try (OrtSession.Result first = session.run(inputs, Set.copyOf(outputs))) {
+        for (String name : outputs) {
+          OnnxTensor tensor = (OnnxTensor) first.get(name).orElseThrow();
+          long[] shape = tensor.getInfo().getShape();
+          long size = tensor.getInfo().getNumElements();
+          FloatBuffer buffer = DirectFloats.allocate(Math.toIntExact(size));
+          buffers.add(buffer);
+          shapes.add(shape);
+          pinned.put(name, OnnxTensor.createTensor(OrtEnvironment.getEnvironment(), buffer, shape));
+        }
+      }
+    }
+  }
+}

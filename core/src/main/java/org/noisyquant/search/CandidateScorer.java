@@ -1,0 +1,87 @@
+package org.noisyquant.search;
+
+import java.util.List;
+import org.noisyquant.quant.UniformQuantizer;
+import org.noisyquant.runtime.MatMulRunner;
+
+/**
+ * The exact squared error of candidates on activations: Σ over tokens and outputs of ((q(x+N) − N −
+ * x)·Wq)². Candidates are scored in batches of bounded size, so memory does not depend on how many
+ * there are. Not thread-safe: one per task.
+ */
+public final class CandidateScorer {
+  /** Values of one batch; 2 MiB of floats stay near the cache. */
+  private static final int BATCH_VALUES = 1 << 19;
+
+  private final MatMulRunner runner;
+  private MatMulRunner.Run run;
+  private int runValues;
+  private int runRows;
+  private float[] errors = new float[0];
+  private float[] norms = new float[0];
+
+  /** A scorer that multiplies with this runner. */
+  public CandidateScorer(MatMulRunner runner) {
+    this.runner = runner;
+  }
+
+  /**
+   * Scores candidates on the activations of one image.
+   *
+   * @param x [tokens, channels], row-major
+   * @param sums receives the sum of squared errors of each candidate
+   */
+  public void score(
+      SiteObjective objective,
+      SiteQuantizer site,
+      List<Candidate> candidates,
+      float[] x,
+      int tokens,
+      double[] sums) {
+    int channels = objective.channels();
+    int values = tokens * channels;
+    int batch = Math.max(1, Math.min(candidates.size(), BATCH_VALUES / Math.max(1, values)));
+    reserve(batch * values, batch * tokens);
+    for (int first = 0; first < candidates.size(); first += batch) {
+      int size = Math.min(batch, candidates.size() - first);
+      for (int i = 0; i < size; i++) {
+        Candidate candidate = candidates.get(first + i);
+        UniformQuantizer quantizer = site.quantizer(candidate);
+        quantizer.error(x, site.noise(candidate), tokens, errors, i * values);
+      }
+      squaredRowNorms(objective, size * tokens);
+      for (int i = 0; i < size; i++) {
+        double sum = 0;
+        for (int t = i * tokens; t < (i + 1) * tokens; t++) {
+          sum += norms[t];
+        }
+        sums[first + i] = sum;
+      }
+    }
+  }
+
+  private void squaredRowNorms(SiteObjective objective, int rows) {
+    if (objective.factor() != null) {
+      run.squaredRowNorms(errors, rows, objective.factor(), norms);
+      return;
+    }
+    int channels = objective.channels();
+    for (int t = 0; t < rows; t++) {
+      double sum = 0;
+      for (int i = t * channels; i < (t + 1) * channels; i++) {
+        sum += (double) errors[i] * errors[i];
+      }
+      norms[t] = (float) sum;
+    }
+  }
+
+  private void reserve(int values, int rows) {
+    if (run == null || values > runValues || rows > runRows) {
+      runValues = Math.max(values, runValues);
+      runRows = Math.max(rows, runRows);
+      run = runner.newRun(runValues, runRows);
+      errors = new float[runValues];
+      norms = new float[runRows];
+    }
+  }
+}

@@ -1,0 +1,37 @@
+package org.noisyquant.search;
+
+/**
+ * A power-of-two grid on which sums of doubles are exact: as long as a sum stays below 2^53 grid
+ * units, adding rounded values in any order and grouping gives the same bits.
+ *
+ * @param exponent the grid unit is 2^exponent
+ */
+public record LossGrid(int exponent) {
+  private static final int DOUBLE_BITS = 53;
+
+  /**
+   * The finest grid for sums up to a bound.
+   *
+   * @param largestSum an upper bound of the sum of all values, positive and finite
+   */
+  public static LossGrid forSumsUpTo(double largestSum) {
+    if (!(largestSum >= 0) || Double.isInfinite(largestSum)) {
+      throw new IllegalArgumentException("bound of the sum: " + largestSum);
+    }
+    double bound = Math.max(largestSum, Double.MIN_NORMAL);
+    return new LossGrid(Math.max(Math.getExponent(bound) + 2 - DOUBLE_BITS, -1000));
+  }
+
+  /**
+   * The nearest grid value.
+   *
+   * @throws ArithmeticException if it alone exceeds the bound, or is NaN
+   */
+  public double round(double value) {
+    double units = Math.rint(Math.scalb(value, -exponent));
+    if (!(Math.abs(units) < 0x1p53)) {
+      throw new ArithmeticException("value " + value + " exceeds the grid 2^" + exponent);
+    }
+    return Math.scalb(units, exponent);
+  }
+}

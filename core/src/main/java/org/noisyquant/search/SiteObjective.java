@@ -1,0 +1,70 @@
+package org.noisyquant.search;
+
+import java.util.List;
+import org.noisyquant.quant.QuantizedWeight;
+import org.noisyquant.runtime.MatMulRunner;
+
+/**
+ * What the candidates of one site are scored with: immutable, off the heap, shared by the tasks of
+ * an executor.
+ */
+public final class SiteObjective implements AutoCloseable {
+  private final int channels;
+  private final int outputs;
+  private final MatMulRunner.Matrix factor;
+
+  private SiteObjective(int channels, int outputs, MatMulRunner.Matrix factor) {
+    this.channels = channels;
+    this.outputs = outputs;
+    this.factor = factor;
+  }
+
+  /**
+   * The error at the outputs of all layers of the site together.
+   *
+   * @param weights Wq of the layers that read the site
+   */
+  public static SiteObjective output(MatMulRunner runner, List<QuantizedWeight> weights) {
+    int channels = weights.get(0).inputs();
+    int outputs = weights.stream().mapToInt(QuantizedWeight::outputs).sum();
+    float[] joined = new float[channels * outputs];
+    int offset = 0;
+    for (QuantizedWeight weight : weights) {
+      float[] w = weight.dequantized();
+      for (int c = 0; c < channels; c++) {
+        System.arraycopy(w, c * weight.outputs(), joined, c * outputs + offset, weight.outputs());
+      }
+      offset += weight.outputs();
+    }
+    OutputFactor factor = OutputFactor.of(joined, channels, outputs);
+    return new SiteObjective(
+        channels, outputs, runner.matrix(factor.values(), channels, factor.columns()));
+  }
+
+  /** The error at the site itself. */
+  public static SiteObjective input(int channels) {
+    return new SiteObjective(channels, channels, null);
+  }
+
+  /** C. */
+  public int channels() {
+    return channels;
+  }
+
+  /** By how many values per token the squared error is divided in a mean: O, or C for the input. */
+  public int outputs() {
+    return outputs;
+  }
+
+  /** L, or null where the error is measured at the input. */
+  MatMulRunner.Matrix factor() {
+    return factor;
+  }
+
+  @Override
+  public void close() {
+    if (factor != null) {
+      factor.close();
+    }
+  }
+}

@@ -1,0 +1,106 @@
+package org.noisyquant.search;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+class SearchTest {
+  @Test
+  void theAuthorsGridIsTheOneOfTheirCode() {
+    List<Candidate> clips = CandidateGrid.AUTHORS.clipCandidates();
+    assertThat(clips).hasSize(1000).startsWith(Candidate.MIN_MAX);
+    assertThat(clips.get(999).clip()).isEqualTo(0.001);
+
+    List<Candidate> shifts = CandidateGrid.AUTHORS.shiftCandidates(clips.get(400));
+    assertThat(shifts).hasSize(400).allMatch(c -> c.clip() == 0.6);
+    assertThat(shifts.get(0).shift()).isEqualTo(-1);
+    assertThat(shifts.get(200).shift()).isZero();
+    assertThat(shifts.get(399).shift()).isEqualTo(199 / 200.0);
+
+    List<Candidate> ranges = CandidateGrid.AUTHORS.rangeCandidates(shifts.get(300));
+    assertThat(ranges).hasSize(2000).startsWith(shifts.get(300));
+    assertThat(ranges.get(1999).range()).isEqualTo(1.999);
+  }
+
+  @Test
+  void everyGridHoldsTheIncumbent() {
+    for (int n = 1; n < 12; n++) {
+      CandidateGrid grid = new CandidateGrid(n, n, n);
+      Candidate incumbent = new Candidate(0.5, 0, 0);
+      assertThat(grid.shiftCandidates(incumbent)).hasSize(n).contains(incumbent);
+      assertThat(grid.rangeCandidates(incumbent)).hasSize(n).contains(incumbent);
+    }
+  }
+
+  @Test
+  void theLowerIndexWinsATie() {
+    ScoredCandidate first = scored(0.9, 0, 2);
+    ScoredCandidate second = scored(0.8, 0, 1);
+    ScoredCandidate third = scored(0.7, 0, 1);
+
+    assertThat(SiteSolution.best(List.of(first, second, third))).isSameAs(second);
+  }
+
+  @Test
+  void noiseThatIsNoBetterThanTheBaselineIsDropped() {
+    ScoredCandidate baseline = scored(0.9, 0, 1);
+
+    SiteSolution tie =
+        SiteSolution.of(0, 1f, List.of(baseline), List.of(baseline), List.of(scored(0.9, 0.1, 1)));
+    SiteSolution gain =
+        SiteSolution.of(
+            0, 1f, List.of(baseline), List.of(baseline), List.of(scored(0.9, 0.1, 0.9)));
+
+    assertThat(tie.chosen()).isSameAs(baseline);
+    assertThat(gain.chosen().candidate().shift()).isEqualTo(0.1);
+  }
+
+  @Test
+  void sumsOnAGridAreExactInAnyOrder() {
+    Random random = new Random(4);
+    List<Double> values = new ArrayList<>();
+    double bound = 0;
+    for (int i = 0; i < 1000; i++) {
+      double v = Math.exp(random.nextGaussian() * 6);
+      values.add(v);
+      bound += v;
+    }
+    LossGrid grid = LossGrid.forSumsUpTo(bound);
+    double forward = 0;
+    for (double v : values) {
+      forward += grid.round(v);
+    }
+    Collections.shuffle(values, random);
+    double shuffled = 0;
+    double halves = 0;
+    for (int i = 0; i < 1000; i++) {
+      shuffled += grid.round(values.get(i));
+      halves += i < 500 ? 0 : grid.round(values.get(i));
+    }
+    double firstHalf = 0;
+    for (int i = 0; i < 500; i++) {
+      firstHalf += grid.round(values.get(i));
+    }
+
+    assertThat(shuffled).isEqualTo(forward);
+    assertThat(firstHalf + halves).isEqualTo(forward);
+    assertThat(forward).isCloseTo(bound, org.assertj.core.api.Assertions.withinPercentage(1e-9));
+  }
+
+  @Test
+  void aLossBeyondTheBoundIsAnError() {
+    LossGrid grid = LossGrid.forSumsUpTo(1.0);
+
+    assertThatThrownBy(() -> grid.round(5.0)).isInstanceOf(ArithmeticException.class);
+    assertThatThrownBy(() -> grid.round(Double.NaN)).isInstanceOf(ArithmeticException.class);
+  }
+
+  private static ScoredCandidate scored(double clip, double shift, double loss) {
+    return new ScoredCandidate(new Candidate(clip, shift, 0), loss, Double.NaN);
+  }
+}

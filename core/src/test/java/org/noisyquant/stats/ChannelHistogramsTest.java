@@ -1,0 +1,107 @@
+package org.noisyquant.stats;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.noisyquant.error.NoisyQuantException;
+
+class ChannelHistogramsTest {
+  @Test
+  void countsEachValueInTheBinThatHoldsIt() {
+    ChannelHistograms h = ChannelHistograms.empty(1);
+    float[] values = {0f, -0.001f, 1f, -1f, 3.99f, -4f, 2.5f};
+
+    h.update(values, 0, values.length);
+
+    // |−4| needs k + 9 > 2 by its binary exponent, so bins are 2^−6 wide.
+    assertThat(h.exponent(0)).isEqualTo(-6);
+    for (float v : values) {
+      int bin = (int) Math.floor(v * 64) + 512;
+      assertThat(h.count(0, bin)).as("bin of " + v).isEqualTo(1);
+    }
+    assertThat(h.minimum(0)).isEqualTo(-4f);
+    assertThat(h.maximum(0)).isEqualTo(3.99f);
+    assertThat(h.absMax(0)).isEqualTo(4f);
+  }
+
+  @Test
+  void theOrderOfValuesDoesNotMatter() {
+    ChannelHistograms rising = ChannelHistograms.empty(1);
+    ChannelHistograms falling = ChannelHistograms.empty(1);
+    int n = 60;
+    for (int i = 0; i < n; i++) {
+      float up = (float) Math.scalb(-1.1, i - 40);
+      float down = (float) Math.scalb(-1.1, n - 1 - i - 40);
+      rising.update(new float[] {up}, 0, 1);
+      falling.update(new float[] {down}, 0, 1);
+    }
+
+    assertSameCounts(rising, falling);
+  }
+
+  @Test
+  void constantZeroStaysAtTheFinestBins() {
+    ChannelHistograms h = ChannelHistograms.empty(1);
+
+    h.update(new float[] {0f, -0f, 0f}, 0, 3);
+
+    assertThat(h.exponent(0)).isEqualTo(ChannelHistograms.MIN_EXPONENT);
+    assertThat(h.count(0, 512)).isEqualTo(3);
+    assertThat(h.absMax(0)).isZero();
+  }
+
+  @Test
+  void mergingIsAssociativeAndCommutative() {
+    Random random = new Random(5);
+    float[] values = new float[3000];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) (random.nextGaussian() * Math.pow(10, random.nextInt(7) - 3));
+    }
+    ChannelHistograms all = ChannelHistograms.empty(3);
+    all.update(values, 0, 1000);
+    ChannelHistograms a = part(values, 0, 100);
+    ChannelHistograms b = part(values, 100, 600);
+    ChannelHistograms c = part(values, 600, 1000);
+    ChannelHistograms ba = ChannelHistograms.empty(3);
+    ba.merge(b);
+    ba.merge(a);
+    ChannelHistograms cba = ChannelHistograms.empty(3);
+    cba.merge(c);
+    cba.merge(ba);
+    a.merge(b);
+    a.merge(c);
+
+    assertSameCounts(a, all);
+    assertSameCounts(cba, all);
+  }
+
+  @Test
+  void refusesNonFiniteActivations() {
+    for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
+      ChannelHistograms h = ChannelHistograms.empty(2);
+      assertThatThrownBy(() -> h.update(new float[] {1f, bad}, 0, 1))
+          .isInstanceOf(NoisyQuantException.class)
+          .hasMessageContaining("channel 1");
+    }
+  }
+
+  private static ChannelHistograms part(float[] values, int from, int to) {
+    ChannelHistograms h = ChannelHistograms.empty(3);
+    h.update(values, from, to);
+    return h;
+  }
+
+  private static void assertSameCounts(ChannelHistograms a, ChannelHistograms b) {
+    assertThat(a.tokens()).isEqualTo(b.tokens());
+    for (int c = 0; c < a.channels(); c++) {
+      assertThat(a.exponent(c)).isEqualTo(b.exponent(c));
+      assertThat(a.minimum(c)).isEqualTo(b.minimum(c));
+      assertThat(a.maximum(c)).isEqualTo(b.maximum(c));
+      for (int i = 0; i < ChannelHistograms.BINS; i++) {
+        assertThat(a.count(c, i)).isEqualTo(b.count(c, i));
+      }
+    }
+  }
+}
