@@ -53,7 +53,7 @@ public record UniformQuantizer(int bits, float step) {
   /**
    * The error that NoisyQuant leaves at a layer's input: e = (q(x + N) − N) − x.
    *
-   * @param x activations [tokens, channels], row-major, finite
+   * @param x activations [tokens, channels], row-major, finite, |x + N| &lt; 2^22 steps
    * @param noise N [channels]
    * @param tokens rows of x to work on
    * @param error receives e [tokens, channels] from {@code offset}
@@ -61,17 +61,27 @@ public record UniformQuantizer(int bits, float step) {
    */
   public void error(float[] x, float[] noise, int tokens, float[] error, int offset) {
     int channels = noise.length;
-    float low = minLevel();
-    float high = maxLevel();
+    // HotSpot vectorizes the row loop only if all arrays share one index: hence the row copies.
+    float[] row = new float[channels];
+    float[] rowError = new float[channels];
     for (int t = 0; t < tokens; t++) {
-      int from = t * channels;
-      int to = offset + from;
-      for (int c = 0; c < channels; c++) {
-        float n = noise[c];
-        float v = x[from + c];
-        float q = Math.max(low, Math.min(high, (v + n) / step));
-        error[to + c] = (((q + ROUND) - ROUND) * step - n) - v;
-      }
+      System.arraycopy(x, t * channels, row, 0, channels);
+      rowError(row, noise, rowError, step, minLevel(), maxLevel());
+      System.arraycopy(rowError, 0, error, offset + t * channels, channels);
+    }
+  }
+
+  /**
+   * Rounds before it clamps (the same for integer bounds): on integers |r − low| − |r − high| is
+   * exact, and unlike min and max it costs a few vector instructions only.
+   */
+  private static void rowError(
+      float[] x, float[] noise, float[] error, float step, float low, float high) {
+    float bounds = low + high;
+    for (int c = 0; c < x.length; c++) {
+      float r = ((x[c] + noise[c]) / step + ROUND) - ROUND;
+      float q = 0.5f * ((Math.abs(r - low) - Math.abs(r - high)) + bounds);
+      error[c] = (q * step - noise[c]) - x[c];
     }
   }
 }

@@ -76,22 +76,8 @@ public final class ChannelHistograms {
     if (total > Integer.MAX_VALUE) {
       throw tooManyTokens(total);
     }
-    for (int t = from; t < to; t++) {
-      int row = t * channels;
-      for (int c = 0; c < channels; c++) {
-        float v = x[row + c];
-        if (!(Math.abs(v) < limits[c])) {
-          widen(c, v);
-        }
-        float scaled = v * inverseWidths[c];
-        int bin = (int) scaled;
-        if (scaled < bin) {
-          bin--;
-        }
-        counts[c * BINS + HALF + bin]++;
-        minimum[c] = Math.min(minimum[c], v);
-        maximum[c] = Math.max(maximum[c], v);
-      }
+    for (int c = 0; c < channels; c++) {
+      updateChannel(c, x, from, to);
     }
     tokens = total;
   }
@@ -205,6 +191,34 @@ public final class ChannelHistograms {
       }
     }
     return h;
+  }
+
+  /** One channel at a time: its bins stay in the first-level cache. */
+  private void updateChannel(int channel, float[] x, int from, int to) {
+    float low = minimum[channel];
+    float high = maximum[channel];
+    float limit = limits[channel];
+    float inverseWidth = inverseWidths[channel];
+    int zeroBin = channel * BINS + HALF;
+    for (int i = from * channels + channel; i < to * channels; i += channels) {
+      float v = x[i];
+      if (!(Math.abs(v) < limit)) {
+        widen(channel, v);
+        limit = limits[channel];
+        inverseWidth = inverseWidths[channel];
+      }
+      if (v < low) {
+        low = v;
+      }
+      if (v > high) {
+        high = v;
+      }
+      float scaled = v * inverseWidth;
+      int bin = (int) scaled;
+      counts[zeroBin + bin - (scaled < bin ? 1 : 0)]++;
+    }
+    minimum[channel] = low;
+    maximum[channel] = high;
   }
 
   private void setExponent(int channel, int exponent) {
