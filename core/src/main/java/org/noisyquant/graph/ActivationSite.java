@@ -1,5 +1,6 @@
 package org.noisyquant.graph;
 
+import java.io.Serializable;
 import java.util.List;
 import java.util.Objects;
 
@@ -23,7 +24,8 @@ public record ActivationSite(
     int channels,
     List<LinearLayer> layers,
     Role role,
-    int prefixTokens) {
+    int prefixTokens)
+    implements Serializable {
 
   /** Where in the network a site is. */
   public enum Role {

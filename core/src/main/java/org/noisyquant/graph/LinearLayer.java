@@ -1,5 +1,6 @@
 package org.noisyquant.graph;
 
+import java.io.Serializable;
 import java.util.Objects;
 
 /**
@@ -12,7 +13,8 @@ import java.util.Objects;
  * @param outputs output channels O
  * @param hasBias whether the model adds a constant bias
  */
-public record LinearLayer(String name, int node, int inputs, int outputs, boolean hasBias) {
+public record LinearLayer(String name, int node, int inputs, int outputs, boolean hasBias)
+    implements Serializable {
   /** Checks the shape. */
   public LinearLayer {
     Objects.requireNonNull(name);

@@ -1,5 +1,7 @@
 package org.noisyquant.search;
 
+import java.io.Serializable;
+
 /**
  * One choice of quantizer and noisy bias for a site, relative to the site's largest magnitude A: s
  * = A · clip / (2^(b−1) − 1), N = s · (shift + range · u).
@@ -8,7 +10,7 @@ package org.noisyquant.search;
  * @param shift m, in steps
  * @param range r, in steps; 0 is no random part
  */
-public record Candidate(double clip, double shift, double range) {
+public record Candidate(double clip, double shift, double range) implements Serializable {
   /** Min-max without noise: where every search starts. */
   public static final Candidate MIN_MAX = new Candidate(1, 0, 0);
 

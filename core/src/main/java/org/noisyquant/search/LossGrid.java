@@ -1,12 +1,14 @@
 package org.noisyquant.search;
 
+import java.io.Serializable;
+
 /**
  * A power-of-two grid on which sums of doubles are exact: as long as a sum stays below 2^53 grid
  * units, adding rounded values in any order and grouping gives the same bits.
  *
  * @param exponent the grid unit is 2^exponent
  */
-public record LossGrid(int exponent) {
+public record LossGrid(int exponent) implements Serializable {
   private static final int DOUBLE_BITS = 53;
 
   /**

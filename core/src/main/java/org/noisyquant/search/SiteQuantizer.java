@@ -1,5 +1,6 @@
 package org.noisyquant.search;
 
+import java.io.Serializable;
 import org.noisyquant.quant.NoisyBias;
 import org.noisyquant.quant.UniformQuantizer;
 
@@ -11,7 +12,7 @@ import org.noisyquant.quant.UniformQuantizer;
  * @param absMax A of the site, on the calibration part
  * @param unit u [channels]
  */
-public record SiteQuantizer(int bits, float absMax, float[] unit) {
+public record SiteQuantizer(int bits, float absMax, float[] unit) implements Serializable {
   /** s = A · clip / (2^(b−1) − 1); 1 for a site that is always zero. */
   public UniformQuantizer quantizer(Candidate candidate) {
     float step = (float) (absMax * candidate.clip() / UniformQuantizer.maxLevel(bits));
