@@ -140,5 +140,5 @@ noise = Image.fromarray(rng.integers(0, 256, (30, 40, 3), dtype=np.uint8))
 noise.save("noise.png")
 np.savez_compressed("resized.npz", **{
     f"{filter.value}_{width}x{height}": np.asarray(noise.resize((width, height), filter))
-    for filter in Image.Resampling
+    for filter in map(Image.Resampling, range(6))
     for width, height in [(20, 15), (80, 60), (1, 1), (40, 7), (57, 31), (3, 70), (39, 30)]})
