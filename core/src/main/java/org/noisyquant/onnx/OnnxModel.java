@@ -1,0 +1,214 @@
+package org.noisyquant.onnx;
+
+import ai.onnx.proto.OnnxMl.GraphProto;
+import ai.onnx.proto.OnnxMl.ModelProto;
+import ai.onnx.proto.OnnxMl.StringStringEntryProto;
+import ai.onnx.proto.OnnxMl.TensorShapeProto.Dimension;
+import ai.onnx.proto.OnnxMl.ValueInfoProto;
+import com.google.protobuf.InvalidProtocolBufferException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.noisyquant.error.ErrorCode;
+import org.noisyquant.error.NoisyQuantException;
+import org.noisyquant.graph.LinearLayer;
+import org.noisyquant.graph.ModelGraph;
+
+/**
+ * An FP32 ONNX vision transformer: what it is as a {@link ModelGraph}, and its weights. Immutable;
+ * the arrays it returns are copies of the caller.
+ */
+public final class OnnxModel {
+  private final ModelProto proto;
+  private final byte[] bytes;
+  private final String sha256;
+  private final ModelGraph graph;
+  private final Map<LinearLayer, SiteFinder.Found> layers;
+
+  private OnnxModel(ModelProto proto, byte[] bytes, String where) {
+    this.proto = proto;
+    this.bytes = bytes;
+    this.sha256 = digest(bytes);
+    ModelChecks.check(proto, where);
+    GraphProto graphProto = proto.getGraph();
+    ValueInfoProto input = ModelChecks.imageInput(graphProto, where);
+    List<ValueInfoProto> logits = ModelChecks.logitsOutputs(graphProto, where);
+    GraphIndex index = new GraphIndex(graphProto);
+    SiteFinder finder =
+        new SiteFinder(
+            index, logits.stream().map(ValueInfoProto::getName).collect(Collectors.toSet()));
+    this.layers = finder.layers();
+    List<Dimension> dims = input.getType().getTensorType().getShape().getDimList();
+    this.graph =
+        new ModelGraph(
+            input.getName(),
+            logits.get(0).getName(),
+            Math.toIntExact(dims.get(2).getDimValue()),
+            Math.toIntExact(dims.get(3).getDimValue()),
+            classes(logits.get(0), where),
+            finder.sites(),
+            finder.skipped());
+  }
+
+  /**
+   * Reads a model, with the tensors that it keeps in files beside it.
+   *
+   * @throws NoisyQuantException {@code MODEL_NOT_FOUND}; {@code MODEL_UNREADABLE} for a file that
+   *     is no ONNX model, truncated or damaged; {@code MODEL_UNSUPPORTED} for opsets below 13,
+   *     models that are quantized, fused or half precision, of more than 2 GB, or without one image
+   *     input [batch, 3, height, width] of fixed size and an output [batch, classes]
+   */
+  public static OnnxModel read(Path file) {
+    try {
+      if (Files.isDirectory(file)) {
+        throw notFound(file, "is a folder");
+      }
+      if (Files.size(file) > Integer.MAX_VALUE - 16) {
+        throw ModelChecks.unsupported(file.toString(), "the file is larger than 2 GB");
+      }
+      return parse(Files.readAllBytes(file), file.toString(), file.toAbsolutePath().getParent());
+    } catch (NoSuchFileException e) {
+      throw notFound(file, "does not exist");
+    } catch (IOException e) {
+      throw new NoisyQuantException(
+          ErrorCode.MODEL_UNREADABLE, "Model " + file + " cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  /**
+   * Parses a model that is in one piece.
+   *
+   * @param bytes the file
+   * @param where how to call it in error messages
+   * @throws NoisyQuantException as {@link #read}
+   */
+  public static OnnxModel parse(byte[] bytes, String where) {
+    return parse(bytes.clone(), where, null);
+  }
+
+  private static OnnxModel parse(byte[] bytes, String where, Path folder) {
+    ModelProto proto;
+    try {
+      proto = ModelProto.parseFrom(bytes);
+    } catch (InvalidProtocolBufferException e) {
+      throw new NoisyQuantException(
+          ErrorCode.MODEL_UNREADABLE,
+          "Model "
+              + where
+              + " cannot be read: its "
+              + bytes.length
+              + " bytes are no ONNX model, or it was cut short ("
+              + e.getMessage()
+              + "). Give a complete ONNX file.");
+    }
+    if (ExternalTensors.anyIn(proto)) {
+      ModelProto inlined = ExternalTensors.inline(proto, folder, where);
+      return new OnnxModel(inlined, inlined.toByteArray(), where);
+    }
+    return new OnnxModel(proto, bytes, where);
+  }
+
+  private static NoisyQuantException notFound(Path file, String what) {
+    return new NoisyQuantException(
+        ErrorCode.MODEL_NOT_FOUND,
+        "Model " + file + " " + what + ". Give the path of an ONNX file (model.path).");
+  }
+
+  private int classes(ValueInfoProto logits, String where) {
+    Dimension dim = logits.getType().getTensorType().getShape().getDim(1);
+    if (dim.hasDimValue() && dim.getDimValue() > 0) {
+      return Math.toIntExact(dim.getDimValue());
+    }
+    return layers.values().stream()
+        .filter(found -> found.nodes().output().equals(logits.getName()))
+        .map(found -> found.layer().outputs())
+        .findFirst()
+        .orElseThrow(
+            () ->
+                ModelChecks.unsupported(
+                    where,
+                    "its output "
+                        + logits.getName()
+                        + " has no fixed number of classes; export it again with one"));
+  }
+
+  /** What this model is. */
+  public ModelGraph graph() {
+    return graph;
+  }
+
+  /** Weight W of a layer, [inputs, outputs] row-major, however the model stores it. */
+  public float[] weight(LinearLayer layer) {
+    return found(layer).weight().values();
+  }
+
+  /** Bias b of a layer, [outputs]; zeros where there is none. */
+  public float[] bias(LinearLayer layer) {
+    Constant bias = found(layer).bias();
+    if (bias == null) {
+      return new float[layer.outputs()];
+    }
+    float[] values = bias.values();
+    if (values.length == layer.outputs()) {
+      return values;
+    }
+    // A Gemm may give one value for all outputs.
+    float[] row = new float[layer.outputs()];
+    Arrays.fill(row, values[0]);
+    return row;
+  }
+
+  /** The nodes that make up a layer. */
+  public LayerNodes nodes(LinearLayer layer) {
+    return found(layer).nodes();
+  }
+
+  private SiteFinder.Found found(LinearLayer layer) {
+    SiteFinder.Found found = layers.get(layer);
+    if (found == null) {
+      throw new IllegalArgumentException(layer + " is no layer of this model");
+    }
+    return found;
+  }
+
+  /** The model as a self-contained ONNX file. */
+  public byte[] bytes() {
+    return bytes.clone();
+  }
+
+  /** SHA-256 of {@link #bytes()} in hexadecimal. */
+  public String sha256() {
+    return sha256;
+  }
+
+  /** Its metadata_props in their order. */
+  public Map<String, String> metadata() {
+    Map<String, String> metadata = new LinkedHashMap<>();
+    for (StringStringEntryProto entry : proto.getMetadataPropsList()) {
+      metadata.put(entry.getKey(), entry.getValue());
+    }
+    return metadata;
+  }
+
+  /** The model itself, for packages that rewrite it. */
+  public ModelProto proto() {
+    return proto;
+  }
+
+  private static String digest(byte[] bytes) {
+    try {
+      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java platform has SHA-256", e);
+    }
+  }
+}
