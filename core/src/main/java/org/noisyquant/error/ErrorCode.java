@@ -31,6 +31,8 @@ public enum ErrorCode {
   MODEL_RUN_FAILED(3),
   /** NaN or infinity in an activation. */
   NON_FINITE_ACTIVATION(3),
+  /** Finite values too large for exact sums: a model has diverged. */
+  SUM_OVERFLOW(3),
   /** The preprocessing configuration is missing, damaged or contradicts the model. */
   PREPROCESSING_INVALID(3),
   /** No image at the given path. */
