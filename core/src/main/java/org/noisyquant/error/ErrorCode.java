@@ -14,6 +14,10 @@ public enum ErrorCode {
   INVALID_VALUE(2),
   /** A required key or flag without a value. */
   MISSING_VALUE(2),
+  /** The configuration file is missing or is not HOCON. */
+  CONFIG_UNREADABLE(2),
+  /** ONNX Runtime has no native library for this operating system and processor. */
+  PLATFORM_UNSUPPORTED(2),
   /** The output folder holds results, or files that are not ours. */
   OUTPUT_EXISTS(2),
   /** The output folder cannot be written. */

@@ -30,4 +30,15 @@ public final class NoisyQuantException extends RuntimeException {
   public ErrorCode code() {
     return code;
   }
+
+  /**
+   * Class name, {@code [code]} and message: where only the text of an executor's failure reaches
+   * the driver, the code still does.
+   */
+  @Override
+  @SuppressWarnings(
+      "OverrideThrowableToString") // getMessage() is what people read, without the code
+  public String toString() {
+    return getClass().getName() + ": [" + code + "] " + getMessage();
+  }
 }
