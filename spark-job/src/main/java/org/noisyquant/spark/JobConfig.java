@@ -1,0 +1,277 @@
+package org.noisyquant.spark;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigValueFactory;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.apache.hadoop.conf.Configuration;
+import org.noisyquant.error.ErrorCode;
+import org.noisyquant.error.NoisyQuantException;
+import org.noisyquant.graph.ActivationSite;
+
+/**
+ * What a job is to do: the keys of {@code reference.conf}, where each is explained, checked and
+ * typed. Paths are as the user gave them; one that the command does not require may be empty.
+ *
+ * @param values every key, without the root, with its effective value: a String, Integer, Long,
+ *     Double, Boolean or list of String. Equal configurations have equal maps, however written
+ */
+public record JobConfig(
+    Model model,
+    Images images,
+    Evaluation evaluation,
+    Quantization quantization,
+    Search search,
+    Output output,
+    Job job,
+    SortedMap<String, Object> values) {
+
+  /** {@code model}. Without {@code prefixTokens} they are traced. */
+  public record Model(String path, Optional<String> preprocessing, OptionalInt prefixTokens) {}
+
+  /** {@code images}. A count of 0 means all. */
+  public record Images(String path, int count, double maxBadFraction, double heldOutFraction) {}
+
+  /** {@code evaluation}. */
+  public record Evaluation(
+      Optional<String> path,
+      Optional<String> labels,
+      int bootstrapReplicates,
+      List<String> models) {}
+
+  /** {@code quantization}. */
+  public record Quantization(
+      int weightBits,
+      int activationBits,
+      Scope scope,
+      List<String> include,
+      List<String> exclude,
+      boolean head,
+      int edgeBits,
+      ReduceRange reduceRange) {
+
+    /** What is quantized. */
+    public enum Scope {
+      /** Every weight layer of the blocks. */
+      LINEARS
+    }
+
+    /** Whether 8-bit weights use 7 bits. */
+    public enum ReduceRange {
+      /** Where this machine's processor needs it. */
+      AUTO,
+      /** Always. */
+      TRUE,
+      /** Never. */
+      FALSE
+    }
+
+    /** Whether a site is to be quantized: the head by its own key, all by the name patterns. */
+    public boolean selects(ActivationSite site) {
+      return (head || site.role() != ActivationSite.Role.HEAD) && selectsName(site.name());
+    }
+
+    /** Whether include (all, if empty) and not exclude has a pattern that matches a site's name. */
+    public boolean selectsName(String name) {
+      return (include.isEmpty() || anyMatches(include, name)) && !anyMatches(exclude, name);
+    }
+
+    private static boolean anyMatches(List<String> globs, String name) {
+      return globs.stream().anyMatch(glob -> pattern(glob).matcher(name).matches());
+    }
+
+    private static Pattern pattern(String glob) {
+      String regex =
+          Arrays.stream(glob.split("\\*", -1))
+              .map(Pattern::quote)
+              .collect(Collectors.joining(".*"));
+      return Pattern.compile(regex, Pattern.DOTALL);
+    }
+  }
+
+  /** {@code search}; the candidate counts are those that are tried, in either mode. */
+  public record Search(
+      Mode mode,
+      Objective objective,
+      double tokenFraction,
+      int clipCandidates,
+      int shiftCandidates,
+      int rangeCandidates) {
+
+    /** Which candidates are tried. */
+    public enum Mode {
+      /** As many as the keys say. */
+      GRID,
+      /** The paper's 1000, 400 and 2000. */
+      EXHAUSTIVE
+    }
+
+    /** Whose squared error is minimised. */
+    public enum Objective {
+      /** Of the layers' outputs. */
+      OUTPUT,
+      /** Of their input. */
+      INPUT
+    }
+  }
+
+  /** {@code output}. */
+  public record Output(String path, boolean overwrite) {}
+
+  /** {@code job}. 0 partitions mean Spark's default parallelism. */
+  public record Job(long seed, int partitions) {}
+
+  private static final int PAPER_CLIPS = 1000;
+  private static final int PAPER_SHIFTS = 400;
+  private static final int PAPER_RANGES = 2000;
+
+  /**
+   * The defaults with some keys changed.
+   *
+   * @param changes key without the root, such as {@code quantization.weightBits}, to a value, or to
+   *     a list of texts
+   * @throws NoisyQuantException UNKNOWN_KEY or INVALID_VALUE
+   */
+  public static JobConfig of(Map<String, ?> changes) {
+    Config file = ConfigFactory.empty();
+    for (Map.Entry<String, ?> change : changes.entrySet()) {
+      file =
+          file.withValue(
+              "noisyquant." + change.getKey(),
+              ConfigValueFactory.fromAnyRef(change.getValue(), "program"));
+    }
+    return parse(new EnumMap<>(JobKey.class), file);
+  }
+
+  /**
+   * The configuration of one run.
+   *
+   * @param flags value of every flag that was given: a text, {@code true}, or a list of texts
+   * @param file URI of a HOCON file
+   * @param hadoop how to reach that file
+   * @param required keys that must not be empty
+   * @throws NoisyQuantException UNKNOWN_KEY, INVALID_VALUE, MISSING_VALUE or CONFIG_UNREADABLE
+   */
+  static JobConfig load(
+      Map<JobKey, ?> flags, Optional<String> file, Configuration hadoop, Set<JobKey> required) {
+    Config config = file.map(uri -> ConfigSources.file(uri, hadoop)).orElse(ConfigFactory.empty());
+    JobConfig parsed = parse(flags, config);
+    for (JobKey key : required) {
+      Object value = parsed.values.get(key.path());
+      if ("".equals(value) || List.of().equals(value)) {
+        throw new NoisyQuantException(
+            ErrorCode.MISSING_VALUE,
+            "nothing says "
+                + key.path()
+                + " ("
+                + key.help()
+                + "): give "
+                + key.flag()
+                + " "
+                + key.label()
+                + ", or noisyquant."
+                + key.path()
+                + " in the file of --config");
+      }
+    }
+    return parsed;
+  }
+
+  /**
+   * The values that results depend on: without {@code output} and the number of partitions. For
+   * fingerprints and for files that are to be the same on every cluster.
+   */
+  public SortedMap<String, Object> resultValues() {
+    SortedMap<String, Object> kept = new TreeMap<>(values);
+    kept.remove(JobKey.OUTPUT_PATH.path());
+    kept.remove(JobKey.OUTPUT_OVERWRITE.path());
+    kept.remove(JobKey.PARTITIONS.path());
+    return kept;
+  }
+
+  private static JobConfig parse(Map<JobKey, ?> flags, Config file) {
+    ConfigReader reader = new ConfigReader(ConfigSources.merge(flags, file));
+    Model model =
+        new Model(
+            reader.text(JobKey.MODEL_PATH),
+            optional(reader.text(JobKey.MODEL_PREPROCESSING)),
+            prefixTokens(reader.integer(JobKey.MODEL_PREFIX_TOKENS, -1, 1_000_000)));
+    Images images =
+        new Images(
+            reader.text(JobKey.IMAGES_PATH),
+            reader.integer(JobKey.IMAGES_COUNT, 0, Integer.MAX_VALUE),
+            reader.fraction(JobKey.IMAGES_MAX_BAD_FRACTION, true, true),
+            reader.fraction(JobKey.IMAGES_HELD_OUT_FRACTION, true, false));
+    Evaluation evaluation =
+        new Evaluation(
+            optional(reader.text(JobKey.EVALUATION_PATH)),
+            optional(reader.text(JobKey.EVALUATION_LABELS)),
+            reader.integer(JobKey.EVALUATION_BOOTSTRAP_REPLICATES, 1, 100_000),
+            reader.texts(JobKey.EVALUATION_MODELS));
+    Output output =
+        new Output(reader.text(JobKey.OUTPUT_PATH), reader.bool(JobKey.OUTPUT_OVERWRITE));
+    Job job =
+        new Job(
+            reader.number(JobKey.SEED), reader.integer(JobKey.PARTITIONS, 0, Integer.MAX_VALUE));
+    Quantization quantization = quantization(reader);
+    Search search = search(reader);
+    return new JobConfig(
+        model, images, evaluation, quantization, search, output, job, reader.values());
+  }
+
+  private static Quantization quantization(ConfigReader reader) {
+    return new Quantization(
+        reader.integer(JobKey.WEIGHT_BITS, 2, 8),
+        reader.integer(JobKey.ACTIVATION_BITS, 2, 8),
+        reader.choice(JobKey.SCOPE, Map.of("linears", Quantization.Scope.LINEARS)),
+        reader.texts(JobKey.INCLUDE),
+        reader.texts(JobKey.EXCLUDE),
+        reader.bool(JobKey.HEAD),
+        reader.integer(JobKey.EDGE_BITS, 2, 8),
+        reader.choice(
+            JobKey.REDUCE_RANGE,
+            Map.of(
+                "auto", Quantization.ReduceRange.AUTO,
+                "true", Quantization.ReduceRange.TRUE,
+                "false", Quantization.ReduceRange.FALSE)));
+  }
+
+  private static Search search(ConfigReader reader) {
+    Search.Mode mode =
+        reader.choice(
+            JobKey.SEARCH_MODE,
+            Map.of("grid", Search.Mode.GRID, "exhaustive", Search.Mode.EXHAUSTIVE));
+    Search.Objective objective =
+        reader.choice(
+            JobKey.SEARCH_OBJECTIVE,
+            Map.of("output", Search.Objective.OUTPUT, "input", Search.Objective.INPUT));
+    double tokenFraction = reader.fraction(JobKey.SEARCH_TOKEN_FRACTION, false, true);
+    int clips = reader.integer(JobKey.CLIP_CANDIDATES, 1, PAPER_CLIPS);
+    int shifts = reader.integer(JobKey.SHIFT_CANDIDATES, 1, PAPER_SHIFTS);
+    int ranges = reader.integer(JobKey.RANGE_CANDIDATES, 1, PAPER_RANGES);
+    if (mode == Search.Mode.EXHAUSTIVE) {
+      clips = reader.keep(JobKey.CLIP_CANDIDATES, PAPER_CLIPS);
+      shifts = reader.keep(JobKey.SHIFT_CANDIDATES, PAPER_SHIFTS);
+      ranges = reader.keep(JobKey.RANGE_CANDIDATES, PAPER_RANGES);
+    }
+    return new Search(mode, objective, tokenFraction, clips, shifts, ranges);
+  }
+
+  private static Optional<String> optional(String text) {
+    return text.isEmpty() ? Optional.empty() : Optional.of(text);
+  }
+
+  private static OptionalInt prefixTokens(int count) {
+    return count < 0 ? OptionalInt.empty() : OptionalInt.of(count);
+  }
+}
