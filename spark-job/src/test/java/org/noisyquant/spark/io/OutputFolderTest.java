@@ -1,0 +1,236 @@
+package org.noisyquant.spark.io;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.apache.hadoop.conf.Configuration;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.noisyquant.error.ErrorCode;
+import org.noisyquant.error.NoisyQuantException;
+
+class OutputFolderTest {
+  @TempDir Path parent;
+
+  @Test
+  void aCommittedRunLeavesItsResultsTheMarkerAndSuccess() throws IOException {
+    try (OutputFolder output = open(false)) {
+      output.write("model.onnx", bytes("model"));
+      try (OutputStream out = output.create("statistics/site-0")) {
+        out.write(7);
+      }
+      assertThat(names()).containsOnly("_noisyquant", "_temporary");
+      output.commit();
+    }
+    assertThat(names()).containsExactly("_SUCCESS", "_noisyquant", "model.onnx", "statistics");
+    assertThat(folder().resolve("model.onnx")).hasContent("model");
+    assertThat(folder().resolve("statistics/site-0")).exists();
+  }
+
+  @Test
+  void aGivenUpRunLeavesNoResult() throws IOException {
+    try (OutputFolder output = open(false)) {
+      output.write("model.onnx", bytes("model"));
+    }
+    assertThat(names()).containsExactly("_noisyquant");
+  }
+
+  @Test
+  void theFolderOfAFailedRunIsReused() throws IOException {
+    open(false).close();
+    Files.createDirectories(folder().resolve("_temporary-killed/statistics"));
+    finish("model.onnx", "second");
+    assertThat(names()).containsExactly("_SUCCESS", "_noisyquant", "model.onnx");
+    assertThat(folder().resolve("model.onnx")).hasContent("second");
+  }
+
+  @Test
+  void finishedResultsAreRefusedAndUntouched() throws IOException {
+    finish("model.onnx", "first");
+    assertThatThrownBy(() -> open(false))
+        .isInstanceOfSatisfying(
+            NoisyQuantException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.OUTPUT_EXISTS))
+        .hasMessageContaining(folder().toString())
+        .hasMessageContaining("--overwrite");
+    assertThat(names()).containsExactly("_SUCCESS", "_noisyquant", "model.onnx");
+  }
+
+  @Test
+  void overwritingKeepsTheOldResultsUntilCommit() throws IOException {
+    finish("model.onnx", "first");
+    try (OutputFolder output = open(true)) {
+      output.write("model.onnx", bytes("second"));
+      assertThat(folder().resolve("model.onnx")).hasContent("first");
+      assertThat(folder().resolve("_SUCCESS")).exists();
+      output.commit();
+    }
+    assertThat(folder().resolve("model.onnx")).hasContent("second");
+    assertThat(folder().resolve("_SUCCESS")).exists();
+  }
+
+  @Test
+  void aFailedOverwriteKeepsTheOldResults() throws IOException {
+    finish("model.onnx", "first");
+    try (OutputFolder output = open(true)) {
+      output.write("model.onnx", bytes("second"));
+    }
+    assertThat(names()).containsExactly("_SUCCESS", "_noisyquant", "model.onnx");
+    assertThat(folder().resolve("model.onnx")).hasContent("first");
+  }
+
+  @Test
+  void overwritingDeletesEarlierResultsButNoOtherFiles() throws IOException {
+    try (OutputFolder output = open(false)) {
+      output.write("quarantine.csv", bytes("first"));
+      output.write("layers.parquet/part-0", bytes("first"));
+      output.commit();
+    }
+    Files.writeString(folder().resolve("notes.txt"), "the user's");
+    try (OutputFolder output = open(true)) {
+      output.write("layers.parquet/part-1", bytes("second"));
+      output.commit();
+    }
+    assertThat(names()).containsExactly("_SUCCESS", "_noisyquant", "layers.parquet", "notes.txt");
+    assertThat(folder().resolve("layers.parquet/part-0")).doesNotExist();
+  }
+
+  @Test
+  void aFolderThatIsNotOursIsRefusedEvenForOverwriting() throws IOException {
+    Files.createDirectories(folder());
+    Files.writeString(folder().resolve("_SUCCESS"), "of a table, say");
+    for (boolean overwrite : List.of(false, true)) {
+      assertThatThrownBy(() -> open(overwrite))
+          .isInstanceOfSatisfying(
+              NoisyQuantException.class,
+              e -> assertThat(e.code()).isEqualTo(ErrorCode.OUTPUT_EXISTS))
+          .hasMessageContaining("was not written by NoisyQuant");
+    }
+    assertThat(names()).containsExactly("_SUCCESS");
+  }
+
+  @Test
+  void anEmptyFolderIsUsed() throws IOException {
+    Files.createDirectories(folder());
+    finish("model.onnx", "first");
+    assertThat(names()).contains("_SUCCESS");
+  }
+
+  @Test
+  void aFileInPlaceOfTheFolderOrItsParentIsRefused() throws IOException {
+    Files.writeString(parent.resolve("file"), "");
+    assertThatThrownBy(() -> OutputFolder.open(hadoop(), parent + "/file", true))
+        .isInstanceOfSatisfying(
+            NoisyQuantException.class,
+            e -> assertThat(e.code()).isEqualTo(ErrorCode.OUTPUT_EXISTS));
+    assertThatThrownBy(() -> OutputFolder.open(hadoop(), parent + "/file/out", false))
+        .isInstanceOfSatisfying(
+            NoisyQuantException.class,
+            e -> assertThat(e.code()).isEqualTo(ErrorCode.OUTPUT_NOT_WRITABLE))
+        .hasMessageContaining("/file/out");
+  }
+
+  @Test
+  void anUnknownFileSystemIsNamed() {
+    assertThatThrownBy(() -> OutputFolder.open(hadoop(), "nosuch://bucket/out", false))
+        .isInstanceOfSatisfying(
+            NoisyQuantException.class,
+            e -> assertThat(e.code()).isEqualTo(ErrorCode.OUTPUT_NOT_WRITABLE))
+        .hasMessageContaining("nosuch://bucket/out");
+  }
+
+  @Test
+  void namesOutsideTheFolderOrOfOurOwnFilesAreRefused() {
+    try (OutputFolder output = open(false)) {
+      for (String name : List.of("../model.onnx", "/model.onnx", "_SUCCESS", ".hidden")) {
+        assertThatThrownBy(() -> output.staging(name))
+            .isInstanceOf(IllegalArgumentException.class)
+            .hasMessageContaining(name);
+      }
+    }
+  }
+
+  @Test
+  void nothingIsWrittenAfterCommit() {
+    try (OutputFolder output = open(false)) {
+      output.commit();
+      assertThatThrownBy(() -> output.write("late.txt", bytes("")))
+          .isInstanceOf(IllegalStateException.class);
+    }
+  }
+
+  @Test
+  void aFailedRunSaysWhyInItsOwnFolder() throws IOException {
+    assertThat(writeFailure()).isEqualTo(folder().resolve("metrics.json"));
+    assertThat(names()).containsExactly("_noisyquant", "metrics.json");
+    assertThat(folder().resolve("metrics.json")).content().contains("\"status\" : \"failed\"");
+
+    finish("model.onnx", "second");
+    assertThat(names()).containsExactly("_SUCCESS", "_noisyquant", "model.onnx");
+  }
+
+  @Test
+  void aFailedRunSaysWhyBesideFinishedResults() throws IOException {
+    finish("metrics.json", "{}");
+    assertThat(writeFailure()).isEqualTo(parent.resolve("out.failed-metrics.json"));
+    assertThat(folder().resolve("metrics.json")).hasContent("{}");
+
+    try (OutputFolder output = open(true)) {
+      output.commit();
+    }
+    assertThat(parent.resolve("out.failed-metrics.json")).doesNotExist();
+  }
+
+  @Test
+  void aFailedRunSaysWhyBesideForeignFiles() throws IOException {
+    Files.createDirectories(folder());
+    Files.writeString(folder().resolve("thesis.tex"), "");
+    assertThat(writeFailure()).isEqualTo(parent.resolve("out.failed-metrics.json")).exists();
+    assertThat(names()).containsExactly("thesis.tex");
+  }
+
+  private Path folder() {
+    return parent.resolve("out");
+  }
+
+  private OutputFolder open(boolean overwrite) {
+    return OutputFolder.open(hadoop(), folder().toString(), overwrite);
+  }
+
+  private void finish(String name, String content) {
+    try (OutputFolder output = open(false)) {
+      output.write(name, bytes(content));
+      output.commit();
+    }
+  }
+
+  private Path writeFailure() throws IOException {
+    Metrics metrics = new Metrics();
+    metrics.put("status", "failed");
+    return Path.of(FailedRun.writeMetrics(hadoop(), folder().toString(), metrics).toUri());
+  }
+
+  /** Names in the folder, sorted, a staging folder without its id. */
+  private List<String> names() throws IOException {
+    try (Stream<Path> children = Files.list(folder())) {
+      return children
+          .map(child -> child.getFileName().toString().replaceFirst("^_temporary-.*", "_temporary"))
+          .sorted()
+          .toList();
+    }
+  }
+
+  private static byte[] bytes(String text) {
+    return text.getBytes(UTF_8);
+  }
+
+  private static Configuration hadoop() {
+    return new Configuration();
+  }
+}
