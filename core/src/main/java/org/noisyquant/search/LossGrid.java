@@ -1,6 +1,8 @@
 package org.noisyquant.search;
 
 import java.io.Serializable;
+import org.noisyquant.error.ErrorCode;
+import org.noisyquant.error.NoisyQuantException;
 
 /**
  * A power-of-two grid on which sums of doubles are exact: as long as a sum stays below 2^53 grid
@@ -27,12 +29,14 @@ public record LossGrid(int exponent) implements Serializable {
   /**
    * The nearest grid value.
    *
-   * @throws ArithmeticException if it alone exceeds the bound, or is NaN
+   * @throws NoisyQuantException SUM_OVERFLOW if it alone exceeds the bound, or is NaN
    */
   public double round(double value) {
     double units = Math.rint(Math.scalb(value, -exponent));
     if (!(Math.abs(units) < 0x1p53)) {
-      throw new ArithmeticException("value " + value + " exceeds the grid 2^" + exponent);
+      throw new NoisyQuantException(
+          ErrorCode.SUM_OVERFLOW,
+          "loss " + value + " exceeds what sums of 2^" + exponent + " hold; please report this");
     }
     return Math.scalb(units, exponent);
   }

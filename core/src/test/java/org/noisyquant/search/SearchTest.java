@@ -8,6 +8,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.noisyquant.error.NoisyQuantException;
 
 class SearchTest {
   @Test
@@ -96,8 +97,8 @@ class SearchTest {
   void aLossBeyondTheBoundIsAnError() {
     LossGrid grid = LossGrid.forSumsUpTo(1.0);
 
-    assertThatThrownBy(() -> grid.round(5.0)).isInstanceOf(ArithmeticException.class);
-    assertThatThrownBy(() -> grid.round(Double.NaN)).isInstanceOf(ArithmeticException.class);
+    assertThatThrownBy(() -> grid.round(5.0)).isInstanceOf(NoisyQuantException.class);
+    assertThatThrownBy(() -> grid.round(Double.NaN)).isInstanceOf(NoisyQuantException.class);
   }
 
   private static ScoredCandidate scored(double clip, double shift, double loss) {

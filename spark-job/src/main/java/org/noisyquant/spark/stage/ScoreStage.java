@@ -1,0 +1,195 @@
+package org.noisyquant.spark.stage;
+
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.sum;
+
+import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.api.java.function.MapPartitionsFunction;
+import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.ml.linalg.SQLDataTypes;
+import org.apache.spark.ml.linalg.Vector;
+import org.apache.spark.ml.linalg.Vectors;
+import org.apache.spark.ml.stat.Summarizer;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+import org.noisyquant.error.ErrorCode;
+import org.noisyquant.error.NoisyQuantException;
+import org.noisyquant.runtime.MatMulRunner;
+import org.noisyquant.search.Candidate;
+import org.noisyquant.search.CandidateScorer;
+import org.noisyquant.search.Objective;
+import org.noisyquant.search.ScoredCandidate;
+import org.noisyquant.search.SiteObjective;
+import org.noisyquant.search.TokenSample;
+import org.noisyquant.stats.SiteStatistics.Part;
+
+/**
+ * One pass over the images that scores candidates of all sites exactly. Each image's losses are
+ * rounded to the site's grid, so that their sums (MLlib's Summarizer, normL1 with weight 1) are
+ * exact in any order: the result does not depend on the partitioning.
+ *
+ * @param fp32 the model with the weights
+ * @param model the tapped model
+ * @param objective where the error is measured
+ * @param tokens which tokens are scored
+ */
+record ScoreStage(ShippedModel fp32, TappedModel model, Objective objective, TokenSample tokens)
+    implements Serializable {
+
+  private static final StructType SUMS =
+      new StructType()
+          .add("site", DataTypes.IntegerType)
+          .add("part", DataTypes.StringType)
+          .add("tokens", DataTypes.LongType)
+          .add("losses", SQLDataTypes.VectorType());
+
+  /**
+   * Scores candidates.
+   *
+   * @param trials what to score, one per site of the model
+   * @return the candidates of each site with their mean squared errors, in order
+   */
+  List<List<ScoredCandidate>> run(Dataset<Row> images, List<SiteTrial> trials) {
+    JavaSparkContext spark =
+        JavaSparkContext.fromSparkContext(images.sparkSession().sparkContext());
+    Broadcast<List<SiteTrial>> broadcast = spark.broadcast(new ArrayList<>(trials));
+    List<Row> rows =
+        images
+            .select(ImageInput.NAME, ImageInput.CONTENT)
+            .mapPartitions(
+                (MapPartitionsFunction<Row, Row>) part -> partition(part, broadcast.value()),
+                Encoders.row(SUMS))
+            .groupBy("site", "part")
+            .agg(sum("tokens").as("tokens"), Summarizer.normL1(col("losses")).as("losses"))
+            .collectAsList();
+    broadcast.destroy();
+    return scored(rows, trials);
+  }
+
+  private Iterator<Row> partition(Iterator<Row> images, List<SiteTrial> trials) {
+    if (!images.hasNext()) {
+      return images;
+    }
+    MatMulRunner products = ExecutorCache.products();
+    ExecutorObjectives objectives = ExecutorObjectives.of(fp32, model.sites(), objective, products);
+    PartitionScores scores = new PartitionScores(trials, objectives, products);
+    ImageInput.Reader reader = model.input().newReader();
+    try (TappedModel.Activations activations = model.open()) {
+      while (images.hasNext()) {
+        ImageInput.Pixels pixels;
+        try {
+          pixels = reader.read(images.next());
+        } catch (NoisyQuantException e) {
+          if (e.code() == ErrorCode.IMAGE_UNREADABLE) {
+            // The statistics pass has listed it.
+            continue;
+          }
+          throw e;
+        }
+        activations.visit(
+            pixels.values(), (position, x, count) -> scores.add(pixels, position, x, count));
+      }
+    }
+    return scores.rows();
+  }
+
+  private List<List<ScoredCandidate>> scored(List<Row> rows, List<SiteTrial> trials) {
+    List<Map<Part, Row>> bySite = new ArrayList<>();
+    model.sites().forEach(plan -> bySite.add(new EnumMap<>(Part.class)));
+    for (Row row : rows) {
+      bySite.get(row.getAs("site")).put(Part.valueOf(row.getAs("part")), row);
+    }
+    List<List<ScoredCandidate>> scored = new ArrayList<>();
+    for (int i = 0; i < trials.size(); i++) {
+      Map<Part, Row> parts = bySite.get(i);
+      SitePlan plan = model.sites().get(i);
+      int width = objective == Objective.INPUT ? plan.site().channels() : plan.site().outputs();
+      double[] losses = means(parts.get(Part.CALIBRATION), trials.get(i), width);
+      double[] heldOut = means(parts.get(Part.HELD_OUT), trials.get(i), width);
+      List<ScoredCandidate> site = new ArrayList<>();
+      for (int k = 0; k < losses.length; k++) {
+        Candidate candidate = trials.get(i).candidates().get(k);
+        site.add(new ScoredCandidate(candidate, losses[k], heldOut[k]));
+      }
+      scored.add(site);
+    }
+    return scored;
+  }
+
+  /** Mean squared errors; NaN where no token was scored. */
+  private static double[] means(Row row, SiteTrial trial, int width) {
+    double[] means = new double[trial.candidates().size()];
+    Arrays.fill(means, Double.NaN);
+    if (row != null) {
+      long tokens = row.getAs("tokens");
+      Vector sums = row.getAs("losses");
+      for (int k = 0; k < means.length && tokens > 0; k++) {
+        means[k] = sums.apply(k) / ((double) tokens * width);
+      }
+    }
+    return means;
+  }
+
+  /** Sums of one partition. */
+  private final class PartitionScores {
+    private final List<SiteTrial> trials;
+    private final ExecutorObjectives objectives;
+    private final CandidateScorer scorer;
+    private final List<Map<Part, double[]>> sums = new ArrayList<>();
+    private final List<Map<Part, long[]>> counts = new ArrayList<>();
+    private float[] chosen = new float[0];
+
+    PartitionScores(List<SiteTrial> trials, ExecutorObjectives objectives, MatMulRunner products) {
+      this.trials = trials;
+      this.objectives = objectives;
+      scorer = new CandidateScorer(products);
+      for (int i = 0; i < trials.size(); i++) {
+        sums.add(new EnumMap<>(Part.class));
+        counts.add(new EnumMap<>(Part.class));
+      }
+    }
+
+    void add(ImageInput.Pixels image, int position, float[] x, int count) {
+      SiteTrial trial = trials.get(position);
+      SiteObjective siteObjective = objectives.get(position);
+      int channels = siteObjective.channels();
+      if (x.length > chosen.length) {
+        chosen = new float[x.length];
+      }
+      int site = model.sites().get(position).site().index();
+      int rows = tokens.choose(image.digest(), site, x, count, channels, chosen);
+      double[] losses = new double[trial.candidates().size()];
+      scorer.score(siteObjective, trial.quantizer(), trial.candidates(), chosen, rows, losses);
+      double[] sum =
+          sums.get(position).computeIfAbsent(image.part(), p -> new double[losses.length]);
+      for (int k = 0; k < losses.length; k++) {
+        sum[k] += trial.grid().round(losses[k]);
+      }
+      counts.get(position).computeIfAbsent(image.part(), p -> new long[1])[0] += rows;
+    }
+
+    Iterator<Row> rows() {
+      List<Row> rows = new ArrayList<>();
+      for (int i = 0; i < sums.size(); i++) {
+        for (Map.Entry<Part, double[]> entry : sums.get(i).entrySet()) {
+          Part part = entry.getKey();
+          rows.add(
+              RowFactory.create(
+                  i, part.name(), counts.get(i).get(part)[0], Vectors.dense(entry.getValue())));
+        }
+      }
+      return rows.iterator();
+    }
+  }
+}

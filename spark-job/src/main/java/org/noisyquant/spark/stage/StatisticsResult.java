@@ -1,0 +1,43 @@
+package org.noisyquant.spark.stage;
+
+import static org.apache.spark.sql.functions.col;
+
+import java.util.Comparator;
+import java.util.List;
+import org.apache.spark.api.java.function.MapFunction;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
+import org.apache.spark.sql.Row;
+
+/**
+ * Statistics of all sites, on the executors' disks until released.
+ *
+ * @param pass rows of the pass, cached
+ * @param imageRows (name, digest, part, reason): one row per image; reason only where it could not
+ *     be read
+ * @param sites (site, statistics): one row per site, cached
+ */
+record StatisticsResult(Dataset<Row> pass, Dataset<Row> imageRows, Dataset<Row> sites) {
+  /** Summaries in the order of the sites. */
+  List<SiteSummary> summaries() {
+    return sites
+        .map(
+            (MapFunction<Row, SiteSummary>) StatisticsStage::summary,
+            Encoders.javaSerialization(SiteSummary.class))
+        .collectAsList()
+        .stream()
+        .sorted(Comparator.comparingInt(SiteSummary::site))
+        .toList();
+  }
+
+  /** One row per image, sorted by name. */
+  List<Row> images() {
+    return imageRows.sort(col("name"), col("digest")).collectAsList();
+  }
+
+  /** Frees the disks. */
+  void release() {
+    sites.unpersist();
+    pass.unpersist();
+  }
+}

@@ -1,0 +1,160 @@
+package org.noisyquant.spark.stage;
+
+import static org.apache.spark.sql.functions.col;
+
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.apache.spark.api.java.function.MapFunction;
+import org.apache.spark.api.java.function.MapGroupsFunction;
+import org.apache.spark.api.java.function.MapPartitionsFunction;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+import org.apache.spark.storage.StorageLevel;
+import org.noisyquant.error.ErrorCode;
+import org.noisyquant.error.NoisyQuantException;
+import org.noisyquant.graph.ActivationSite;
+import org.noisyquant.stats.SiteStatistics;
+import org.noisyquant.stats.SiteStatistics.Part;
+
+/**
+ * First pass over the images: statistics of every site, summed per partition, then merged per site
+ * by a shuffle. Nothing but a short summary of each site and one row per image reaches the driver.
+ */
+final class StatisticsStage {
+  /** One row per image that was read or refused, and one per partition and site. */
+  private static final StructType PASS =
+      new StructType()
+          .add("name", DataTypes.StringType)
+          .add("digest", DataTypes.StringType)
+          .add("part", DataTypes.StringType)
+          .add("reason", DataTypes.StringType)
+          .add("site", DataTypes.IntegerType)
+          .add("statistics", DataTypes.BinaryType);
+
+  private static final int SITE = PASS.fieldIndex("site");
+  private static final int STATISTICS = PASS.fieldIndex("statistics");
+
+  /** Schema of the merged statistics: one row per site. */
+  private static final StructType MERGED =
+      new StructType().add("site", DataTypes.IntegerType).add("statistics", DataTypes.BinaryType);
+
+  private StatisticsStage() {}
+
+  /** Statistics of all images. */
+  static StatisticsResult run(Dataset<Row> images, TappedModel model) {
+    Dataset<Row> pass =
+        images
+            .select(ImageInput.NAME, ImageInput.CONTENT)
+            .mapPartitions(
+                (MapPartitionsFunction<Row, Row>) rows -> partition(rows, model),
+                Encoders.row(PASS))
+            .persist(StorageLevel.DISK_ONLY());
+    Dataset<Row> imageRows =
+        pass.filter(col("name").isNotNull()).select("name", "digest", "part", "reason");
+    Dataset<Row> merged =
+        pass.filter(col("site").isNotNull())
+            .groupByKey((MapFunction<Row, Integer>) row -> row.getInt(SITE), Encoders.INT())
+            .mapGroups(
+                (MapGroupsFunction<Integer, Row, Row>)
+                    (site, rows) -> RowFactory.create(site, merge(rows).toBytes()),
+                Encoders.row(MERGED))
+            .persist(StorageLevel.DISK_ONLY());
+    return new StatisticsResult(pass, imageRows, merged);
+  }
+
+  private static Iterator<Row> partition(Iterator<Row> images, TappedModel model) {
+    if (!images.hasNext()) {
+      return images;
+    }
+    List<SiteStatistics> statistics = new ArrayList<>();
+    for (SitePlan plan : model.sites()) {
+      ActivationSite site = plan.site();
+      statistics.add(SiteStatistics.empty(site.index(), site.channels(), site.prefixTokens()));
+    }
+    List<Row> imageRows = new ArrayList<>();
+    ImageInput.Reader reader = model.input().newReader();
+    try (TappedModel.Activations activations = model.open()) {
+      while (images.hasNext()) {
+        imageRows.add(update(statistics, images.next(), model, reader, activations));
+      }
+    }
+    // Sites serialize one at a time, as Spark asks for them.
+    Stream<Row> siteRows =
+        IntStream.range(0, statistics.size()).mapToObj(i -> siteRow(statistics.set(i, null)));
+    return Stream.concat(imageRows.stream(), siteRows).iterator();
+  }
+
+  private static Row update(
+      List<SiteStatistics> statistics,
+      Row image,
+      TappedModel model,
+      ImageInput.Reader reader,
+      TappedModel.Activations activations) {
+    ImageInput.Pixels pixels;
+    try {
+      pixels = reader.read(image);
+    } catch (NoisyQuantException e) {
+      if (e.code() != ErrorCode.IMAGE_UNREADABLE) {
+        throw e;
+      }
+      String name = image.getAs(ImageInput.NAME);
+      return RowFactory.create(name, null, null, e.getMessage(), null, null);
+    }
+    activations.visit(
+        pixels.values(),
+        (position, x, tokens) -> {
+          try {
+            statistics.get(position).update(pixels.part(), x, tokens);
+          } catch (NoisyQuantException e) {
+            throw new NoisyQuantException(
+                e.code(),
+                "image "
+                    + pixels.name()
+                    + ", site "
+                    + model.sites().get(position).site().name()
+                    + ": "
+                    + e.getMessage()
+                    + "; check that the FP32 model gives finite values for this image");
+          }
+        });
+    return RowFactory.create(
+        pixels.name(), pixels.digest(), pixels.part().name(), null, null, null);
+  }
+
+  private static Row siteRow(SiteStatistics statistics) {
+    return RowFactory.create(null, null, null, null, statistics.site(), statistics.toBytes());
+  }
+
+  private static SiteStatistics merge(Iterator<Row> rows) {
+    SiteStatistics merged = SiteStatistics.fromBytes(rows.next().getAs(STATISTICS));
+    while (rows.hasNext()) {
+      merged.merge(SiteStatistics.fromBytes(rows.next().getAs(STATISTICS)));
+    }
+    return merged;
+  }
+
+  /** What the driver needs to know of one site: largest magnitudes, and how many images. */
+  static SiteSummary summary(Row row) {
+    SiteStatistics s = SiteStatistics.fromBytes(row.getAs("statistics"));
+    float absMax = 0f;
+    float[] bounds = new float[s.channels()];
+    for (int c = 0; c < bounds.length; c++) {
+      absMax = Math.max(absMax, s.absMax(Part.CALIBRATION, c));
+      bounds[c] = Math.max(s.absMax(Part.CALIBRATION, c), s.absMax(Part.HELD_OUT, c));
+    }
+    long tokens = 0;
+    for (Part part : Part.values()) {
+      for (SiteStatistics.TokenGroup group : SiteStatistics.TokenGroup.values()) {
+        tokens += s.histograms(part, group).tokens();
+      }
+    }
+    return new SiteSummary(s.site(), absMax, bounds, tokens);
+  }
+}

@@ -1,0 +1,66 @@
+package org.noisyquant.spark.stage;
+
+import java.io.Serializable;
+import java.util.List;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.noisyquant.onnx.ActivationTaps;
+import org.noisyquant.onnx.OnnxModel;
+import org.noisyquant.runtime.ModelRunner;
+
+/**
+ * The FP32 model with its sites as outputs, on every executor.
+ *
+ * @param model the tapped file
+ * @param input how images reach it
+ * @param sites what is tapped, in topological order
+ */
+record TappedModel(ShippedModel model, ImageInput input, List<SitePlan> sites)
+    implements Serializable {
+
+  static TappedModel ship(
+      JavaSparkContext spark, OnnxModel model, ImageInput input, List<SitePlan> sites) {
+    byte[] tapped = ActivationTaps.addTo(model, SitePlan.tensors(sites));
+    return new TappedModel(ShippedModel.ship(spark, tapped), input, List.copyOf(sites));
+  }
+
+  /** What a task does with one image. */
+  @FunctionalInterface
+  interface SiteVisitor {
+    /**
+     * Takes the activations of one site.
+     *
+     * @param position in {@link TappedModel#sites()}
+     * @param x [tokens, channels], row-major, at the start of a reused array
+     */
+    void visit(int position, float[] x, int tokens);
+  }
+
+  /** Runs of one task. Not thread-safe. */
+  final class Activations implements AutoCloseable {
+    private final ModelRunner.Run run =
+        ExecutorCache.runner(model).newRun(input.height(), input.width(), SitePlan.tensors(sites));
+    private float[] scratch = new float[0];
+
+    /** Runs one image and shows the activations of every site. */
+    void visit(float[] pixels, SiteVisitor visitor) {
+      run.run(pixels);
+      for (int i = 0; i < sites.size(); i++) {
+        int size = run.size(i);
+        if (size > scratch.length) {
+          scratch = new float[size];
+        }
+        run.copyTo(i, scratch);
+        visitor.visit(i, scratch, size / sites.get(i).site().channels());
+      }
+    }
+
+    @Override
+    public void close() {
+      run.close();
+    }
+  }
+
+  Activations open() {
+    return new Activations();
+  }
+}
