@@ -1,0 +1,130 @@
+package org.noisyquant.spark.stage;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.util.SerializableConfiguration;
+import org.noisyquant.error.ErrorCode;
+import org.noisyquant.error.NoisyQuantException;
+
+/**
+ * The JPEG and PNG files below a folder, or of a glob, on any Hadoop file system. Immutable: a
+ * sorted listing on the driver; contents are read by the tasks that use them.
+ *
+ * <p>The listing is Spark's {@code binaryFile} source with nothing but its path column, which reads
+ * no content. Contents are not read through that source: it would read every file that a sample
+ * leaves out, could be brought to a given number of partitions only by a shuffle of all contents,
+ * and fails the job where one file cannot be opened.
+ */
+public final class ImageSource {
+  /** File names that are read, whatever their case, as a Hadoop glob. */
+  private static final String IMAGE_NAMES = "*.{[jJ][pP][gG],[jJ][pP][eE][gG],[pP][nN][gG]}";
+
+  private final SparkSession spark;
+  private final ImageLocation location;
+  private final List<String> names;
+
+  private ImageSource(SparkSession spark, ImageLocation location, List<String> names) {
+    this.spark = spark;
+    this.location = location;
+    this.names = List.copyOf(names);
+  }
+
+  /**
+   * Lists the images of a folder, at any depth, of a glob, or the one of a file. Files and folders
+   * that begin with a dot or an underscore are left out.
+   *
+   * @throws NoisyQuantException NO_IMAGES if the path does not exist or has no image
+   */
+  public static ImageSource list(SparkSession spark, String path) {
+    ImageLocation location = ImageLocation.find(path, spark.sparkContext().hadoopConfiguration());
+    List<String> names =
+        spark
+            .read()
+            .format("binaryFile")
+            .option("recursiveFileLookup", "true")
+            .option("pathGlobFilter", IMAGE_NAMES)
+            .load(location.pattern())
+            .select("path")
+            .distinct()
+            .as(Encoders.STRING())
+            .collectAsList()
+            .stream()
+            .map(location::nameOf)
+            .sorted()
+            .toList();
+    if (names.isEmpty()) {
+      throw new NoisyQuantException(
+          ErrorCode.NO_IMAGES,
+          "no images at "
+              + path
+              + ": looked for files *.jpg, *.jpeg and *.png in it and in the folders below. Check"
+              + " images.path (--images)");
+    }
+    return new ImageSource(spark, location, names);
+  }
+
+  /**
+   * The given number of these images, or all where there are fewer: those whose name has the
+   * smallest hash with the seed. Where the folder is mounted, and how Spark lists it, makes no
+   * difference; a larger sample contains the smaller.
+   *
+   * @throws NoisyQuantException INVALID_VALUE if the number is below 1
+   */
+  public ImageSource sample(int count, long seed) {
+    if (count < 1) {
+      throw new NoisyQuantException(
+          ErrorCode.INVALID_VALUE,
+          "images.count (--calibration-count) is " + count + "; it must be 1 or more");
+    }
+    record Hashed(long hash, String name) {}
+    List<String> chosen =
+        names.stream()
+            .map(name -> new Hashed(ImageHash.seeded(seed, name), name))
+            .sorted(
+                Comparator.comparing(Hashed::hash, Long::compareUnsigned)
+                    .thenComparing(Hashed::name))
+            .limit(count)
+            .map(Hashed::name)
+            .sorted()
+            .toList();
+    return new ImageSource(spark, location, chosen);
+  }
+
+  /** Paths relative to {@link #folder}, sorted. */
+  public List<String> names() {
+    return names;
+  }
+
+  /** URI of the folder that names are relative to; of a glob, the last one without a wildcard. */
+  public String folder() {
+    return location.folder();
+  }
+
+  /**
+   * The images as rows of {@link ImageFile#SCHEMA}, read when and where they are used. Partition i
+   * of n has the i-th n-th of the sorted names. A file that is not there any more, or that may not
+   * be read, is a row with an error; any other failure fails the task, for Spark to try again.
+   *
+   * @param partitions number of partitions, 1 or more; not more than there are images
+   */
+  public Dataset<Row> read(int partitions) {
+    JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
+    Broadcast<SerializableConfiguration> configuration =
+        context.broadcast(
+            new SerializableConfiguration(spark.sparkContext().hadoopConfiguration()));
+    ImageLocation from = location;
+    JavaRDD<Row> rows =
+        context
+            .parallelize(new ArrayList<>(names), Math.min(partitions, names.size()))
+            .map(name -> from.read(name, configuration.value().value()).toRow());
+    return spark.createDataFrame(rows, ImageFile.SCHEMA);
+  }
+}
