@@ -204,7 +204,7 @@ public record JobConfig(
     Model model =
         new Model(
             reader.text(JobKey.MODEL_PATH),
-            optional(reader.text(JobKey.MODEL_PREPROCESSING)),
+            optional(reader.text(JobKey.PREPROCESSING)),
             prefixTokens(reader.integer(JobKey.MODEL_PREFIX_TOKENS, -1, 1_000_000)));
     Images images =
         new Images(

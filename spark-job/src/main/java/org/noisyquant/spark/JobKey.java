@@ -6,7 +6,7 @@ package org.noisyquant.spark;
  */
 enum JobKey {
   MODEL_PATH("model.path", "--model", "FILE", "FP32 ONNX model"),
-  MODEL_PREPROCESSING(
+  PREPROCESSING(
       "model.preprocessing",
       "--preprocessing",
       "FILE",

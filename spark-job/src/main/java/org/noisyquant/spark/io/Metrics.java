@@ -42,12 +42,17 @@ public final class Metrics {
     keep(name, Optional.of(value));
   }
 
+  /** Puts a name without a value, so that every run has the same names. */
+  public void putNull(String name) {
+    keep(name, Optional.empty());
+  }
+
   /** Puts the seconds since a {@link System#nanoTime} as {@code seconds.NAME}. */
   public void putSeconds(String name, long startNanos) {
     put("seconds." + name, (System.nanoTime() - startNanos) / 1e9);
   }
 
-  /** Everything put so far; empty for NaN and infinities. */
+  /** Everything put so far; empty for null. */
   public SortedMap<String, Optional<Object>> values() {
     return Collections.unmodifiableSortedMap(values);
   }

@@ -1,0 +1,58 @@
+package org.noisyquant.spark;
+
+import java.io.IOException;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+import picocli.CommandLine.Model.CommandSpec;
+
+/** {@code calibrate}: calibrates, exports and evaluates. */
+final class CalibrateCommand implements JobCommand {
+  private static final List<JobKey> KEYS =
+      List.of(
+          JobKey.MODEL_PATH,
+          JobKey.PREPROCESSING,
+          JobKey.IMAGES_PATH,
+          JobKey.IMAGES_COUNT,
+          JobKey.EVALUATION_PATH,
+          JobKey.EVALUATION_LABELS,
+          JobKey.OUTPUT_PATH,
+          JobKey.OUTPUT_OVERWRITE,
+          JobKey.WEIGHT_BITS,
+          JobKey.ACTIVATION_BITS,
+          JobKey.SCOPE,
+          JobKey.INCLUDE,
+          JobKey.EXCLUDE,
+          JobKey.SEARCH_MODE,
+          JobKey.SEARCH_OBJECTIVE,
+          JobKey.SEARCH_TOKEN_FRACTION,
+          JobKey.SEED,
+          JobKey.PARTITIONS);
+  private static final Set<JobKey> REQUIRED =
+      EnumSet.of(JobKey.MODEL_PATH, JobKey.IMAGES_PATH, JobKey.OUTPUT_PATH);
+
+  private final JobStep step;
+
+  CalibrateCommand(JobStep step) {
+    this.step = step;
+  }
+
+  @Override
+  public String name() {
+    return "calibrate";
+  }
+
+  @Override
+  public CommandSpec spec() {
+    String help =
+        "Searches the noisy biases of a vision transformer on images, writes the quantized model"
+            + " and compares it with the FP32 model.";
+    return CommandArguments.withMaster(
+        CommandArguments.withConfig(CommandArguments.spec(name(), help, KEYS, REQUIRED)));
+  }
+
+  @Override
+  public void run(CommandArguments arguments, JobRun run) throws IOException {
+    OutputRun.execute(step, arguments.config(REQUIRED), arguments, run);
+  }
+}

@@ -1,0 +1,61 @@
+package org.noisyquant.spark;
+
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.noisyquant.error.ErrorCode;
+import org.noisyquant.error.NoisyQuantException;
+
+/**
+ * What a run failed of, found in an exception of whatever kind: thrown here, wrapped by Spark, or
+ * only quoted in the text of Spark's exception, as an executor's may be.
+ *
+ * @param code the stable name
+ * @param message what a person reads
+ */
+record Failure(ErrorCode code, String message) {
+  private static final Pattern QUOTED =
+      Pattern.compile(
+          Pattern.quote(NoisyQuantException.class.getName())
+              + ": \\[([A-Z_]+)\\] (.*?)(?=\\R\\s+at |\\RCaused by: |\\R+Driver stacktrace|\\z)",
+          Pattern.DOTALL);
+  private static final Pattern LINKING =
+      Pattern.compile(
+          ".*(UnsatisfiedLinkError|Failed to load onnx-runtime library).*", Pattern.DOTALL);
+
+  /** The failure that an exception stands for; INTERNAL where it is none of ours. */
+  static Failure of(Throwable thrown) {
+    return causes(thrown)
+        .filter(NoisyQuantException.class::isInstance)
+        .map(NoisyQuantException.class::cast)
+        .findFirst()
+        .map(e -> new Failure(e.code(), e.getMessage()))
+        .orElseGet(() -> quoted(thrown));
+  }
+
+  int exitCode() {
+    return code.exitCode();
+  }
+
+  private static Failure quoted(Throwable thrown) {
+    String texts = String.join("\n", causes(thrown).map(Throwable::toString).toList());
+    Matcher matcher = QUOTED.matcher(texts);
+    while (matcher.find()) {
+      String name = matcher.group(1);
+      if (Stream.of(ErrorCode.values()).anyMatch(code -> code.name().equals(name))) {
+        return new Failure(ErrorCode.valueOf(name), matcher.group(2).strip());
+      }
+    }
+    if (texts.contains("onnxruntime") && LINKING.matcher(texts).matches()) {
+      return new Failure(ErrorCode.PLATFORM_UNSUPPORTED, OnnxRuntimeNatives.missing());
+    }
+    return new Failure(
+        ErrorCode.INTERNAL,
+        "unexpected " + thrown + "; this is a defect, please report it with the stack trace");
+  }
+
+  private static Stream<Throwable> causes(Throwable thrown) {
+    // A limit, since chains of causes may be circular.
+    return Stream.iterate(thrown, t -> t != null, Throwable::getCause).limit(50);
+  }
+}

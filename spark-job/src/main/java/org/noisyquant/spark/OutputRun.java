@@ -1,0 +1,50 @@
+package org.noisyquant.spark;
+
+import java.io.IOException;
+import java.util.Locale;
+import java.util.Optional;
+import org.noisyquant.error.ErrorCode;
+import org.noisyquant.error.NoisyQuantException;
+import org.noisyquant.spark.io.OutputFolder;
+
+/** Runs a step between opening and committing its output folder. */
+final class OutputRun {
+  private OutputRun() {}
+
+  /**
+   * Opens the folder, then Spark, runs the step, writes the metrics and commits.
+   *
+   * @throws NoisyQuantException of the step, after giving the folder up; for GATE_FAILED after
+   *     committing it; of {@link OutputFolder#open}
+   */
+  static void execute(JobStep step, JobConfig config, CommandArguments arguments, JobRun run)
+      throws IOException {
+    OnnxRuntimeNatives.check();
+    // The folder first: a refused one must not cost the start of Spark.
+    try (OutputFolder output =
+            OutputFolder.open(
+                SparkScope.hadoop(), config.output().path(), config.output().overwrite());
+        SparkScope spark = SparkScope.open(arguments.master(), arguments.verbose())) {
+      Optional<NoisyQuantException> gate = Optional.empty();
+      String summary = "a quality gate failed";
+      try {
+        summary = step.run(spark.session(), config, output, run.metrics());
+        run.succeeded();
+      } catch (NoisyQuantException e) {
+        if (e.code() != ErrorCode.GATE_FAILED) {
+          throw e;
+        }
+        gate = Optional.of(e);
+        run.failed(Failure.of(e));
+      }
+      output.write(OutputFolder.METRICS, run.metrics().toJson());
+      output.commit();
+      run.print(
+          String.format(
+              Locale.ROOT, "%s; %.1f s; results in %s", summary, run.seconds(), output.folder()));
+      if (gate.isPresent()) {
+        throw gate.get();
+      }
+    }
+  }
+}
