@@ -13,7 +13,9 @@ import javax.imageio.stream.MemoryCacheImageInputStream;
 
 /**
  * JPEG by the decoder of the Java runtime: a libjpeg with the accurate integer DCT and smooth
- * chroma upsampling, as in Pillow.
+ * chroma upsampling, as in Pillow. One rare form depends on the runtime: chroma that is halved
+ * vertically only (4:4:0) is smoothed by libjpeg-turbo, which Linux distributions link, but not by
+ * the libjpeg 6b that other builds bundle.
  */
 final class JpegReader {
   /** Chosen by name, so that an ImageIO plugin on the class path cannot change the pixels. */
