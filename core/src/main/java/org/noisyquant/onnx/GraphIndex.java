@@ -9,7 +9,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -49,7 +48,7 @@ final class GraphIndex {
 
   private void index(int i, NodeProto node) {
     boolean depends = false;
-    for (String input : reads(node)) {
+    for (String input : NodeReads.of(node)) {
       consumers.computeIfAbsent(input, name -> new ArrayList<>()).add(i);
       depends |= imageDependent.contains(input);
     }
@@ -60,46 +59,6 @@ final class GraphIndex {
         imageDependent.add(output);
       }
     }
-  }
-
-  /** All tensors a node reads, also those its subgraphs capture; one entry for each reading. */
-  static List<String> reads(NodeProto node) {
-    List<String> names = new ArrayList<>();
-    for (String input : node.getInputList()) {
-      if (!input.isEmpty()) {
-        names.add(input);
-      }
-    }
-    for (AttributeProto attribute : node.getAttributeList()) {
-      if (attribute.hasG()) {
-        names.addAll(captured(attribute.getG()));
-      }
-      for (GraphProto subgraph : attribute.getGraphsList()) {
-        names.addAll(captured(subgraph));
-      }
-    }
-    return names;
-  }
-
-  private static Set<String> captured(GraphProto subgraph) {
-    Set<String> inner = new HashSet<>();
-    subgraph.getInputList().forEach(input -> inner.add(input.getName()));
-    subgraph.getInitializerList().forEach(tensor -> inner.add(tensor.getName()));
-    Set<String> outer = new LinkedHashSet<>();
-    for (NodeProto node : subgraph.getNodeList()) {
-      for (String name : reads(node)) {
-        if (!inner.contains(name)) {
-          outer.add(name);
-        }
-      }
-      inner.addAll(node.getOutputList());
-    }
-    for (ValueInfoProto output : subgraph.getOutputList()) {
-      if (!inner.contains(output.getName())) {
-        outer.add(output.getName());
-      }
-    }
-    return outer;
   }
 
   GraphProto graph() {

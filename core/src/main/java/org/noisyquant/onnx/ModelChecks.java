@@ -146,7 +146,7 @@ final class ModelChecks {
     graph.getInputList().forEach(input -> known.add(input.getName()));
     graph.getInitializerList().forEach(tensor -> known.add(tensor.getName()));
     for (NodeProto node : graph.getNodeList()) {
-      for (String input : GraphIndex.reads(node)) {
+      for (String input : NodeReads.of(node)) {
         if (!known.contains(input)) {
           throw unreadable(
               "node " + label(node) + " reads " + input + ", which nothing before it makes");

@@ -266,7 +266,7 @@ final class SiteFinder {
         heads.add(producer);
         continue;
       }
-      for (String input : GraphIndex.reads(graph.node(producer))) {
+      for (String input : NodeReads.of(graph.node(producer))) {
         // A path over a shape carries no values of the layer.
         if (graph.dependsOnImage(input) && seen.add(input)) {
           open.push(input);

@@ -97,4 +97,11 @@ class ActivationTapsTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("nowhere");
   }
+
+  @Test
+  void bytesThatAreNoModelAreRefused() {
+    assertThatThrownBy(() -> ActivationTaps.addTo(new byte[] {1, 2, 3}, List.of()))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("no ONNX model");
+  }
 }
