@@ -1,0 +1,246 @@
+package org.noisyquant.export;
+
+import ai.onnx.proto.OnnxMl.GraphProto;
+import ai.onnx.proto.OnnxMl.ModelProto;
+import ai.onnx.proto.OnnxMl.NodeProto;
+import ai.onnx.proto.OnnxMl.StringStringEntryProto;
+import ai.onnx.proto.OnnxMl.TensorProto;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import org.noisyquant.error.ErrorCode;
+import org.noisyquant.error.NoisyQuantException;
+import org.noisyquant.graph.LinearLayer;
+import org.noisyquant.onnx.LayerNodes;
+import org.noisyquant.onnx.OnnxModel;
+
+/**
+ * Writes a model whose linear layers compute y = q(x + N)·Wq + b' in QDQ form, which ONNX Runtime
+ * runs on integer kernels:
+ *
+ * <pre>
+ * x ─[Add N]─[Clip]─┬─ QuantizeLinear ─ DequantizeLinear ─┬─ MatMul ─ Add b' ─ y
+ *                   │      int8 weights ─ DequantizeLinear ┘
+ *                   └─ the same for each further layer of the site
+ * </pre>
+ *
+ * <p>Other readers of x, such as a residual, keep reading the float tensor. Below 8 bits the Clip
+ * keeps x + N within the levels −2^(bits−1) … 2^(bits−1)−1, and the int8 codes stay among them.
+ * Inputs, outputs, opset and metadata of the model stay.
+ *
+ * <p>Three forms are what ONNX Runtime's integer kernels need. The layers of one site have the same
+ * step, but each its own QuantizeLinear and zero point: a code tensor with several readers is not
+ * fused, and equal nodes are merged into one. A Gemm stays a Gemm, without its bias, which is added
+ * behind it: with a float bias inside it is not fused, and MatMul and Add of two axes would be made
+ * a Gemm again. Weight zero points are written although they are zero: versions up to 1.26 abort
+ * without them under {@code session.x64quantprecision}.
+ */
+public final class QuantizedModelWriter {
+  private static final String PREFIX = "noisyquant.";
+
+  /** Protobuf messages end at 2 GiB. */
+  private static final long LIMIT = Integer.MAX_VALUE - (1L << 20);
+
+  private final OnnxModel model;
+  private final GraphEdit graph;
+
+  private QuantizedModelWriter(OnnxModel model) {
+    this.model = model;
+    this.graph = new GraphEdit(model.proto().getGraph());
+  }
+
+  /**
+   * Quantizes these sites; others stay as they are. The same arguments give the same bytes.
+   *
+   * @param model the FP32 model
+   * @param sites at most one entry for each of the model's sites
+   * @param metadata provenance to add to the model's metadata_props; wins over what is there
+   * @return an ONNX file
+   * @throws NoisyQuantException {@code MODEL_UNSUPPORTED} if the result would pass 2 GB, or the
+   *     model has tensors of the names that are added
+   * @throws IllegalArgumentException for a site that the model does not have, or one given twice
+   */
+  public static byte[] write(
+      OnnxModel model, List<SiteQuantization> sites, Map<String, String> metadata) {
+    return write(model, sites, metadata, LIMIT);
+  }
+
+  static byte[] write(
+      OnnxModel model, List<SiteQuantization> sites, Map<String, String> metadata, long limit) {
+    QuantizedModelWriter writer = new QuantizedModelWriter(model);
+    Set<String> seen = new HashSet<>();
+    for (SiteQuantization site : sites) {
+      if (!model.graph().sites().contains(site.site())) {
+        throw new IllegalArgumentException(site.site() + " is no site of this model");
+      }
+      if (!seen.add(site.site().name())) {
+        throw new IllegalArgumentException("site " + site.site().name() + " is given twice");
+      }
+      writer.quantize(site);
+    }
+    GraphProto rewritten = writer.graph.build();
+    long size = size(rewritten);
+    if (size > limit) {
+      throw new NoisyQuantException(
+          ErrorCode.MODEL_UNSUPPORTED,
+          "The quantized model would have "
+              + size
+              + " bytes, more than one ONNX file can hold ("
+              + limit
+              + "). Quantize more of its layers, or use a smaller model.");
+    }
+    return writer.assemble(rewritten, metadata).toByteArray();
+  }
+
+  /** The tensor of int8 activation codes that a layer of an exported model reads. */
+  public static String codesTensor(LinearLayer layer) {
+    return PREFIX + layer.name() + ".codes";
+  }
+
+  private void quantize(SiteQuantization site) {
+    String name = PREFIX + site.site().name();
+    List<NodeProto> chain = new ArrayList<>();
+    String current = site.site().tensor();
+    if (site.noise() != null) {
+      String noise =
+          graph.initializer(
+              OnnxParts.floats(
+                  graph.fresh(name + ".noise"), List.of(site.site().channels()), site.noise()));
+      current = append(chain, name, "Add", List.of(current, noise), "noisy");
+    }
+    if (site.activationBits() < 8) {
+      String low = scalar(name + ".clip_low", site.lowest() * site.step());
+      String high = scalar(name + ".clip_high", site.highest() * site.step());
+      current = append(chain, name, "Clip", List.of(current, low, high), "clipped");
+    }
+    String step = scalar(name + ".step", site.step());
+    graph.before(site.site().layers().get(0).node(), chain);
+    for (LayerWeights weights : site.weights()) {
+      layer(weights, current, step);
+    }
+  }
+
+  private String append(
+      List<NodeProto> chain, String name, String operator, List<String> inputs, String output) {
+    String tensor = graph.fresh(name + "." + output);
+    chain.add(OnnxParts.node(graph.fresh(name + "." + operator), operator, inputs, tensor));
+    return tensor;
+  }
+
+  private String scalar(String name, float value) {
+    return graph.initializer(OnnxParts.scalar(graph.fresh(name), value));
+  }
+
+  private void layer(LayerWeights weights, String activation, String step) {
+    String name = PREFIX + weights.layer().name();
+    LayerNodes nodes = model.nodes(weights.layer());
+    NodeProto linear = graph.node(nodes.linear());
+    List<NodeProto> replacement = new ArrayList<>();
+    String zero =
+        graph.initializer(OnnxParts.bytes(graph.fresh(name + ".zero_point"), List.of(), (byte) 0));
+    String codes =
+        append(replacement, name, "QuantizeLinear", List.of(activation, step, zero), "codes");
+    String input =
+        append(replacement, name, "DequantizeLinear", List.of(codes, step, zero), "dequantized");
+    String weight = weight(replacement, name, weights);
+
+    boolean addsBias = nodes.biasAdd().isEmpty() && !isZero(weights.bias());
+    String product = addsBias ? graph.fresh(name + ".product") : linear.getOutput(0);
+    replacement.add(
+        OnnxParts.node(
+            linear.getName().isEmpty()
+                ? graph.fresh(name + "." + linear.getOpType())
+                : linear.getName(),
+            linear.getOpType(),
+            List.of(input, weight),
+            product));
+    if (addsBias) {
+      String bias = bias(name, List.of(weights.layer().outputs()), weights.bias());
+      replacement.add(
+          OnnxParts.node(
+              graph.fresh(name + ".bias_Add"), "Add", List.of(product, bias), linear.getOutput(0)));
+    }
+    graph.replace(nodes.linear(), replacement);
+
+    if (nodes.biasAdd().isPresent()) {
+      NodeProto add = graph.node(nodes.biasAdd().getAsInt());
+      int side = add.getInput(0).equals(linear.getOutput(0)) ? 1 : 0;
+      String bias = bias(name, nodes.biasShape(), weights.bias());
+      graph.replace(
+          nodes.biasAdd().getAsInt(), List.of(add.toBuilder().setInput(side, bias).build()));
+    }
+  }
+
+  private String weight(List<NodeProto> nodes, String name, LayerWeights weights) {
+    int outputs = weights.layer().outputs();
+    String codes =
+        graph.initializer(
+            OnnxParts.bytes(
+                graph.fresh(name + ".weight_codes"),
+                List.of(weights.layer().inputs(), outputs),
+                weights.codes()));
+    String scales =
+        graph.initializer(
+            OnnxParts.floats(
+                graph.fresh(name + ".weight_scales"), List.of(outputs), weights.scales()));
+    String zeros =
+        graph.initializer(
+            OnnxParts.bytes(
+                graph.fresh(name + ".weight_zero_points"), List.of(outputs), new byte[outputs]));
+    String dequantized = graph.fresh(name + ".weight_dequantized");
+    NodeProto node =
+        OnnxParts.node(
+            graph.fresh(name + ".weight_DequantizeLinear"),
+            "DequantizeLinear",
+            List.of(codes, scales, zeros),
+            dequantized);
+    nodes.add(OnnxParts.with(node, "axis", 1));
+    return dequantized;
+  }
+
+  private String bias(String name, List<Integer> shape, float[] values) {
+    return graph.initializer(OnnxParts.floats(graph.fresh(name + ".bias"), shape, values));
+  }
+
+  private static boolean isZero(float[] values) {
+    for (float value : values) {
+      if (value != 0) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Serialized bytes of a graph that may be larger than one message can be. */
+  private static long size(GraphProto graph) {
+    long size = graph.toBuilder().clearInitializer().build().getSerializedSize();
+    for (TensorProto tensor : graph.getInitializerList()) {
+      size += tensor.getSerializedSize();
+    }
+    return size;
+  }
+
+  private ModelProto assemble(GraphProto rewritten, Map<String, String> metadata) {
+    ModelProto source = model.proto();
+    Map<String, String> given = new TreeMap<>(metadata);
+    String producer = (source.getProducerName() + " " + source.getProducerVersion()).strip();
+    if (!producer.isEmpty()) {
+      given.putIfAbsent(PREFIX + "source.producer", producer);
+    }
+    given.putIfAbsent(PREFIX + "source.sha256", model.sha256());
+    ModelProto.Builder result = source.toBuilder().setGraph(rewritten).clearMetadataProps();
+    for (StringStringEntryProto entry : source.getMetadataPropsList()) {
+      if (!given.containsKey(entry.getKey())) {
+        result.addMetadataProps(entry);
+      }
+    }
+    given.forEach(
+        (key, value) ->
+            result.addMetadataProps(
+                StringStringEntryProto.newBuilder().setKey(key).setValue(value)));
+    return result.setProducerName("noisyquant").clearProducerVersion().build();
+  }
+}

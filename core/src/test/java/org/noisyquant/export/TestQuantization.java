@@ -1,0 +1,103 @@
+package org.noisyquant.export;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.function.ToIntFunction;
+import org.noisyquant.graph.ActivationSite;
+import org.noisyquant.graph.LinearLayer;
+import org.noisyquant.onnx.ActivationTaps;
+import org.noisyquant.onnx.OnnxModel;
+import org.noisyquant.testing.OrtRun;
+
+/**
+ * A plain quantization of a whole model for tests: the step from the largest activation, noise
+ * uniform in ± half a step from a fixed seed, weights by their largest value per output.
+ */
+final class TestQuantization {
+  private final OnnxModel model;
+  private final float[] pixels;
+  private final long[] shape;
+  private final OrtRun float32;
+
+  TestQuantization(OnnxModel model, float[] pixels, long... shape) {
+    this.model = model;
+    this.pixels = pixels;
+    this.shape = shape;
+    List<String> tensors = model.graph().sites().stream().map(ActivationSite::tensor).toList();
+    this.float32 = OrtRun.plain(ActivationTaps.addTo(model, tensors), pixels, shape);
+  }
+
+  float[] pixels() {
+    return pixels;
+  }
+
+  long[] shape() {
+    return shape;
+  }
+
+  float[] logits() {
+    return float32.floats(model.graph().output());
+  }
+
+  List<SiteQuantization> all(ToIntFunction<ActivationSite> bits, boolean noisy) {
+    List<SiteQuantization> sites = new ArrayList<>();
+    for (ActivationSite site : model.graph().sites()) {
+      int b = bits.applyAsInt(site);
+      float step = absMax(float32.floats(site.tensor())) / ((1 << (b - 1)) - 1);
+      sites.add(site(site, b, step, noisy ? noise(site, step / 2) : null));
+    }
+    return sites;
+  }
+
+  SiteQuantization site(ActivationSite site, int bits, float step, float[] noise) {
+    List<LayerWeights> weights = new ArrayList<>();
+    for (LinearLayer layer : site.layers()) {
+      weights.add(weights(layer, bits, noise));
+    }
+    return new SiteQuantization(site, bits, step, noise, weights);
+  }
+
+  static float[] noise(ActivationSite site, float width) {
+    Random random = new Random(site.index());
+    float[] noise = new float[site.channels()];
+    for (int c = 0; c < noise.length; c++) {
+      noise[c] = width * (2 * random.nextFloat() - 1);
+    }
+    return noise;
+  }
+
+  private LayerWeights weights(LinearLayer layer, int bits, float[] noise) {
+    int outputs = layer.outputs();
+    float[] w = model.weight(layer);
+    float[] scales = new float[outputs];
+    byte[] codes = new byte[w.length];
+    for (int i = 0; i < w.length; i++) {
+      scales[i % outputs] = Math.max(scales[i % outputs], Math.abs(w[i]));
+    }
+    for (int o = 0; o < outputs; o++) {
+      scales[o] /= (1 << (bits - 1)) - 1;
+    }
+    float[] bias = model.bias(layer);
+    double[] exact = new double[outputs];
+    for (int i = 0; i < w.length; i++) {
+      int o = i % outputs;
+      codes[i] = (byte) Math.rint(w[i] / scales[o]);
+      if (noise != null) {
+        exact[o] += noise[i / outputs] * (double) codes[i] * scales[o];
+      }
+    }
+    for (int o = 0; o < outputs; o++) {
+      bias[o] -= (float) exact[o];
+    }
+    return new LayerWeights(layer, bits, codes, scales, bias);
+  }
+
+  static float absMax(float[] values) {
+    float max = 0;
+    for (float value : values) {
+      max = Math.max(max, Math.abs(value));
+    }
+    return max;
+  }
+}
