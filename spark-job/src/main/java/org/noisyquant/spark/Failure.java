@@ -49,9 +49,11 @@ record Failure(ErrorCode code, String message) {
     if (texts.contains("onnxruntime") && LINKING.matcher(texts).matches()) {
       return new Failure(ErrorCode.PLATFORM_UNSUPPORTED, OnnxRuntimeNatives.missing());
     }
+    // Spark's messages go on with whole stack traces, which are printed anyway.
+    String firstLine = thrown.toString().lines().findFirst().orElse("");
     return new Failure(
         ErrorCode.INTERNAL,
-        "unexpected " + thrown + "; this is a defect, please report it with the stack trace");
+        "unexpected " + firstLine + "; this is a defect, please report it with the stack trace");
   }
 
   private static Stream<Throwable> causes(Throwable thrown) {

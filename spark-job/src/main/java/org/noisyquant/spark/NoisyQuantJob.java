@@ -7,6 +7,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.apache.hadoop.fs.Path;
+import org.apache.logging.log4j.Level;
+import org.apache.logging.log4j.core.config.Configurator;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.spark.io.FailedRun;
 import picocli.CommandLine;
@@ -54,7 +56,11 @@ public final class NoisyQuantJob {
       CommandLine commandLine = commandLine();
       ParseResult parsed = CommandLineErrors.parse(commandLine, args);
       if (CommandLine.executeHelpRequest(parsed) == null) {
-        command.orElseThrow().run(CommandArguments.of(parsed.subcommand()), run);
+        CommandArguments arguments = CommandArguments.of(parsed.subcommand());
+        if (arguments.verbose()) {
+          Configurator.setLevel("org.noisyquant", Level.DEBUG);
+        }
+        command.orElseThrow().run(arguments, run);
       }
       return 0;
     } catch (Throwable thrown) {

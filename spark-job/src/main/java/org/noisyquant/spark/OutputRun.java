@@ -6,9 +6,13 @@ import java.util.Optional;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.spark.io.OutputFolder;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Runs a step between opening and committing its output folder. */
 final class OutputRun {
+  private static final Logger LOG = LoggerFactory.getLogger(OutputRun.class);
+
   private OutputRun() {}
 
   /**
@@ -25,6 +29,12 @@ final class OutputRun {
             OutputFolder.open(
                 SparkScope.hadoop(), config.output().path(), config.output().overwrite());
         SparkScope spark = SparkScope.open(arguments.master(), arguments.verbose())) {
+      LOG.info(
+          "noisyquant {} on Spark {} ({}), results to {}",
+          Version.noisyquant(),
+          spark.session().version(),
+          spark.session().sparkContext().master(),
+          output.folder());
       Optional<NoisyQuantException> gate = Optional.empty();
       String summary = "a quality gate failed";
       try {

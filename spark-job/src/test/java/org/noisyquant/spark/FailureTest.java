@@ -49,8 +49,9 @@ class FailureTest {
   }
 
   @Test
-  void anythingElseIsInternal() {
-    Failure failure = Failure.of(new IllegalStateException("why"));
+  void anythingElseIsInternalInOneLine() {
+    Failure failure = Failure.of(new IllegalStateException("why\n\tat A.b(A.java:1)"));
+    assertThat(failure.message()).doesNotContain("\n");
     assertThat(failure.code()).isEqualTo(ErrorCode.INTERNAL);
     assertThat(failure.message()).contains("IllegalStateException: why").contains("report");
   }

@@ -8,6 +8,9 @@ import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.apache.logging.log4j.Level;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.core.config.Configurator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -123,6 +126,20 @@ class NoisyQuantJobTest {
   void verboseShowsTheStackTrace() {
     assertThat(run("calibrate", "-v")).isEqualTo(2);
     assertThat(err.toString()).contains("ERROR MISSING_VALUE").contains("\tat ");
+  }
+
+  @Test
+  void verboseLogsMore() throws IOException {
+    Path model = Files.writeString(folder.resolve("m.onnx"), "four");
+    Level before = LogManager.getLogger("org.noisyquant").getLevel();
+    try {
+      assertThat(run("inspect", "--model", model.toString())).isZero();
+      assertThat(LogManager.getLogger("org.noisyquant").isDebugEnabled()).isFalse();
+      assertThat(run("inspect", "--model", model.toString(), "--verbose")).isZero();
+      assertThat(LogManager.getLogger("org.noisyquant").isDebugEnabled()).isTrue();
+    } finally {
+      Configurator.setLevel("org.noisyquant", before);
+    }
   }
 
   @Test

@@ -9,10 +9,14 @@ import org.apache.spark.sql.Encoders;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 
-/** A program with small real work in place of calibration: it reads the images and counts bytes. */
-final class SmallSteps {
+/**
+ * A program with small real work in place of calibration: it reads the images and counts bytes. Can
+ * be given to spark-submit.
+ */
+public final class SmallSteps {
   private SmallSteps() {}
 
+  /** Runs it. */
   public static void main(String[] args) {
     PrintWriter out = new PrintWriter(System.out, true, UTF_8);
     int exitCode =
