@@ -57,6 +57,11 @@ public final class ModelRunner implements AutoCloseable {
     }
   }
 
+  /** Version of ONNX Runtime. */
+  public static String version() {
+    return OrtEnvironment.getEnvironment().getVersion();
+  }
+
   /**
    * Opens a run.
    *

@@ -3,7 +3,6 @@ package org.noisyquant.spark;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigValueFactory;
-import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -12,12 +11,12 @@ import java.util.OptionalInt;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
-import org.noisyquant.graph.ActivationSite;
+import org.noisyquant.graph.SiteSelection;
+import org.noisyquant.search.CandidateGrid;
+import org.noisyquant.search.Objective;
 
 /**
  * What a job is to do: the keys of {@code reference.conf}, where each is explained, checked and
@@ -76,26 +75,9 @@ public record JobConfig(
       FALSE
     }
 
-    /** Whether a site is to be quantized: the head by its own key, all by the name patterns. */
-    public boolean selects(ActivationSite site) {
-      return (head || site.role() != ActivationSite.Role.HEAD) && selectsName(site.name());
-    }
-
-    /** Whether include (all, if empty) and not exclude has a pattern that matches a site's name. */
-    public boolean selectsName(String name) {
-      return (include.isEmpty() || anyMatches(include, name)) && !anyMatches(exclude, name);
-    }
-
-    private static boolean anyMatches(List<String> globs, String name) {
-      return globs.stream().anyMatch(glob -> pattern(glob).matcher(name).matches());
-    }
-
-    private static Pattern pattern(String glob) {
-      String regex =
-          Arrays.stream(glob.split("\\*", -1))
-              .map(Pattern::quote)
-              .collect(Collectors.joining(".*"));
-      return Pattern.compile(regex, Pattern.DOTALL);
+    /** Which sites are quantized. */
+    public SiteSelection selection() {
+      return new SiteSelection(include, exclude, head);
     }
   }
 
@@ -115,14 +97,6 @@ public record JobConfig(
       /** The paper's 1000, 400 and 2000. */
       EXHAUSTIVE
     }
-
-    /** Whose squared error is minimised. */
-    public enum Objective {
-      /** Of the layers' outputs. */
-      OUTPUT,
-      /** Of their input. */
-      INPUT
-    }
   }
 
   /** {@code output}. */
@@ -131,9 +105,9 @@ public record JobConfig(
   /** {@code job}. 0 partitions mean Spark's default parallelism. */
   public record Job(long seed, int partitions) {}
 
-  private static final int PAPER_CLIPS = 1000;
-  private static final int PAPER_SHIFTS = 400;
-  private static final int PAPER_RANGES = 2000;
+  private static final int PAPER_CLIPS = CandidateGrid.AUTHORS.clips();
+  private static final int PAPER_SHIFTS = CandidateGrid.AUTHORS.shifts();
+  private static final int PAPER_RANGES = CandidateGrid.AUTHORS.ranges();
 
   /**
    * The defaults with some keys changed.
@@ -251,10 +225,9 @@ public record JobConfig(
         reader.choice(
             JobKey.SEARCH_MODE,
             Map.of("grid", Search.Mode.GRID, "exhaustive", Search.Mode.EXHAUSTIVE));
-    Search.Objective objective =
+    Objective objective =
         reader.choice(
-            JobKey.SEARCH_OBJECTIVE,
-            Map.of("output", Search.Objective.OUTPUT, "input", Search.Objective.INPUT));
+            JobKey.SEARCH_OBJECTIVE, Map.of("output", Objective.OUTPUT, "input", Objective.INPUT));
     double tokenFraction = reader.fraction(JobKey.SEARCH_TOKEN_FRACTION, false, true);
     int clips = reader.integer(JobKey.CLIP_CANDIDATES, 1, PAPER_CLIPS);
     int shifts = reader.integer(JobKey.SHIFT_CANDIDATES, 1, PAPER_SHIFTS);

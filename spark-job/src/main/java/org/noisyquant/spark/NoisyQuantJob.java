@@ -44,7 +44,12 @@ public final class NoisyQuantJob {
 
   /** The commands, each with its work: the one place that says what there is. */
   private static List<JobCommand> commands() {
-    return List.of();
+    JobStep calibrate = new CalibrateStep();
+    return List.of(
+        new CalibrateCommand(calibrate),
+        new EvaluateCommand(new EvaluateStep()),
+        new InspectCommand(new ModelInspection()),
+        new DemoCommand(calibrate));
   }
 
   /** Runs one command and returns the exit code; never throws. */

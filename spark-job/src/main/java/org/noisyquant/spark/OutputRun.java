@@ -5,6 +5,7 @@ import java.util.Locale;
 import java.util.Optional;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
+import org.noisyquant.spark.io.BuildVersion;
 import org.noisyquant.spark.io.OutputFolder;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -31,7 +32,7 @@ final class OutputRun {
         SparkScope spark = SparkScope.open(arguments.master(), arguments.verbose())) {
       LOG.info(
           "noisyquant {} on Spark {} ({}), results to {}",
-          Version.noisyquant(),
+          BuildVersion.noisyquant(),
           spark.session().version(),
           spark.session().sparkContext().master(),
           output.folder());

@@ -21,7 +21,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.graph.ActivationSite;
+import org.noisyquant.graph.ActivationSite.Role;
 import org.noisyquant.graph.LinearLayer;
+import org.noisyquant.search.Objective;
 
 class JobConfigTest {
   @TempDir Path folder;
@@ -54,8 +56,7 @@ class JobConfigTest {
                 JobConfig.Quantization.ReduceRange.FALSE));
     assertThat(config.search())
         .isEqualTo(
-            new JobConfig.Search(
-                JobConfig.Search.Mode.GRID, JobConfig.Search.Objective.OUTPUT, 0.25, 100, 40, 50));
+            new JobConfig.Search(JobConfig.Search.Mode.GRID, Objective.OUTPUT, 0.25, 100, 40, 50));
     assertThat(config.output()).isEqualTo(new JobConfig.Output("", false));
     assertThat(config.job()).isEqualTo(new JobConfig.Job(0, 0));
   }
@@ -251,23 +252,25 @@ class JobConfigTest {
             Map.of(
                 "quantization.include", List.of("blocks.*.qkv"),
                 "quantization.exclude", List.of("blocks.1.*")));
-    assertThat(config.quantization().selectsName(site)).isEqualTo(selected);
+    assertThat(config.quantization().selection().selects(site(site, Role.BLOCK)))
+        .isEqualTo(selected);
   }
 
   @Test
   void theHeadIsSelectedByItsOwnKey() {
-    ActivationSite head =
-        new ActivationSite(
-            0,
-            "head",
-            "tensor",
-            4,
-            List.of(new LinearLayer("head", 0, 4, 10, true)),
-            ActivationSite.Role.HEAD,
-            0);
-    assertThat(JobConfig.of(Map.of()).quantization().selects(head)).isFalse();
-    assertThat(JobConfig.of(Map.of("quantization.head", true)).quantization().selects(head))
+    ActivationSite head = site("head", Role.HEAD);
+    assertThat(JobConfig.of(Map.of()).quantization().selection().selects(head)).isFalse();
+    assertThat(
+            JobConfig.of(Map.of("quantization.head", true))
+                .quantization()
+                .selection()
+                .selects(head))
         .isTrue();
+  }
+
+  private static ActivationSite site(String name, Role role) {
+    List<LinearLayer> layers = List.of(new LinearLayer(name, 0, 4, 10, true));
+    return new ActivationSite(0, name, "tensor", 4, layers, role, 0);
   }
 
   /** Every example under conf/ is a valid configuration for calibrate. */

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.noisyquant.spark.io.BuildVersion;
 
 /** What the command line does without starting Spark. */
 class NoisyQuantJobTest {
@@ -59,7 +60,7 @@ class NoisyQuantJobTest {
   void versionIsOfThisBuild(String line) {
     assertThat(run(line.split(" ", -1))).isZero();
     assertThat(out.toString())
-        .contains("noisyquant " + Version.noisyquant())
+        .contains("noisyquant " + BuildVersion.noisyquant())
         .contains("built for Spark")
         .doesNotContain("${");
   }

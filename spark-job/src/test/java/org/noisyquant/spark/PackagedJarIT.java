@@ -13,6 +13,7 @@ import java.util.jar.JarFile;
 import java.util.zip.ZipEntry;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.noisyquant.spark.io.BuildVersion;
 
 /** The jar as Maven has packaged it, and the launcher that runs it. */
 class PackagedJarIT {
@@ -69,7 +70,7 @@ class PackagedJarIT {
     Files.createSymbolicLink(link, LAUNCHER.toRealPath());
     Path temporary = Files.createDirectory(folder.resolve("temporary files"));
     Ended ended = launch(link, Map.of("TMPDIR", temporary.toString()), "--version");
-    assertThat(ended.output()).startsWith("noisyquant " + Version.noisyquant());
+    assertThat(ended.output()).startsWith("noisyquant " + BuildVersion.noisyquant());
     assertThat(ended.exitCode()).isZero();
     assertThat(temporary).isEmptyDirectory();
   }

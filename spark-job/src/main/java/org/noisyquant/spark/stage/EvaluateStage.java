@@ -15,6 +15,7 @@ import org.noisyquant.evaluate.EvaluationResult;
 import org.noisyquant.evaluate.EvaluationSums;
 import org.noisyquant.evaluate.ImageScore;
 import org.noisyquant.evaluate.Logits;
+import org.noisyquant.image.Preprocessing;
 import org.noisyquant.runtime.ModelRunner;
 import org.noisyquant.stats.SiteStatistics.Part;
 
@@ -23,9 +24,6 @@ import org.noisyquant.stats.SiteStatistics.Part;
  * tree; neither logits nor one value per image reach the driver.
  */
 public final class EvaluateStage {
-  /** Column with the class of an image, an integer; null or absent where it is not known. */
-  public static final String LABEL = "label";
-
   private static final int TREE_DEPTH = 2;
 
   private final List<Named> models;
@@ -49,18 +47,26 @@ public final class EvaluateStage {
    *
    * @param reference the FP32 model
    * @param compared what is compared with it; the first is the baseline of all differences
-   * @param input how images reach the models
+   * @param preprocessing how images reach the models
+   * @param heldOutFraction share of the images that belongs to the held-out part
    * @param replicates of the bootstrap
-   * @param seed of the bootstrap
+   * @param seed of the bootstrap and of the held-out part
    */
-  EvaluateStage(
+  public EvaluateStage(
       JavaSparkContext spark,
       Subject reference,
       List<Subject> compared,
-      ImageInput input,
+      Preprocessing preprocessing,
+      double heldOutFraction,
       int replicates,
       long seed) {
-    this.input = input;
+    input =
+        new ImageInput(
+            preprocessing.toJson(),
+            preprocessing.height(),
+            preprocessing.width(),
+            heldOutFraction,
+            seed);
     this.replicates = replicates;
     this.seed = seed;
     models = new ArrayList<>();
@@ -76,89 +82,83 @@ public final class EvaluateStage {
   /**
    * Evaluates.
    *
-   * @param images columns name, content and, where known, label
+   * @param images rows of {@link ImageFile#SCHEMA}
+   * @param labels classes of the images, where known
    * @param onlyHeldOut whether images outside of the held-out part are left out
    * @return empty if no image was left
    */
-  Optional<EvaluationResult> run(Dataset<Row> images, boolean onlyHeldOut) {
-    List<Named> named = List.copyOf(models);
-    ImageInput imageInput = input;
-    int r = replicates;
-    long s = seed;
+  public Optional<EvaluationResult> run(
+      Dataset<Row> images, Optional<Labels> labels, boolean onlyHeldOut) {
+    Task task =
+        new Task(
+            new ArrayList<>(models), input, replicates, seed, labels.orElse(null), onlyHeldOut);
     byte[] merged =
         images
             .javaRDD()
-            .mapPartitions(
-                rows -> partition(rows, named, imageInput, new Bootstrap(r, s), onlyHeldOut))
+            .mapPartitions(task::partition)
             .treeReduce(EvaluateStage::merge, TREE_DEPTH);
     EvaluationResult result = EvaluationSums.fromBytes(merged).result();
     return result.images() == 0 ? Optional.empty() : Optional.of(result);
   }
 
-  private record Bootstrap(int replicates, long seed) {}
-
-  private static Iterator<byte[]> partition(
-      Iterator<Row> images,
-      List<Named> models,
+  /** What is done on the executors; labels are null where there are none. */
+  private record Task(
+      ArrayList<Named> models,
       ImageInput input,
-      Bootstrap bootstrap,
-      boolean onlyHeldOut) {
-    List<String> names = models.stream().map(Named::name).toList();
-    EvaluationSums sums =
-        EvaluationSums.empty(
-            names.get(0), names.subList(1, names.size()), bootstrap.replicates, bootstrap.seed);
-    if (images.hasNext()) {
-      ImageInput.Reader reader = input.newReader();
-      List<ModelRunner.Run> runs = new ArrayList<>();
-      try {
-        for (Named model : models) {
-          runs.add(
-              ExecutorCache.runner(model.model())
-                  .newRun(input.height(), input.width(), List.of(model.output())));
-        }
-        while (images.hasNext()) {
-          evaluate(images.next(), names, runs, reader, onlyHeldOut).ifPresent(sums::update);
-        }
-      } finally {
-        runs.forEach(ModelRunner.Run::close);
-      }
-    }
-    return Collections.singleton(sums.toBytes()).iterator();
-  }
+      int replicates,
+      long seed,
+      Labels labels,
+      boolean onlyHeldOut)
+      implements Serializable {
 
-  private static Optional<ImageScore> evaluate(
-      Row image,
-      List<String> names,
-      List<ModelRunner.Run> runs,
-      ImageInput.Reader reader,
-      boolean onlyHeldOut) {
-    ImageInput.Pixels pixels;
-    try {
-      pixels = reader.read(image);
-    } catch (NoisyQuantException e) {
-      if (e.code() == ErrorCode.IMAGE_UNREADABLE) {
+    Iterator<byte[]> partition(Iterator<Row> images) {
+      List<String> names = models.stream().map(Named::name).toList();
+      EvaluationSums sums =
+          EvaluationSums.empty(names.get(0), names.subList(1, names.size()), replicates, seed);
+      if (images.hasNext()) {
+        ImageInput.Reader reader = input.newReader();
+        List<ModelRunner.Run> runs = new ArrayList<>();
+        try {
+          for (Named model : models) {
+            runs.add(
+                ExecutorCache.runner(model.model())
+                    .newRun(input.height(), input.width(), List.of(model.output())));
+          }
+          while (images.hasNext()) {
+            evaluate(ImageFile.of(images.next()), runs, reader).ifPresent(sums::update);
+          }
+        } finally {
+          runs.forEach(ModelRunner.Run::close);
+        }
+      }
+      return Collections.singleton(sums.toBytes()).iterator();
+    }
+
+    private Optional<ImageScore> evaluate(
+        ImageFile image, List<ModelRunner.Run> runs, ImageInput.Reader reader) {
+      ImageInput.Pixels pixels;
+      try {
+        pixels = reader.read(image);
+      } catch (NoisyQuantException e) {
+        if (e.code() == ErrorCode.IMAGE_UNREADABLE) {
+          return Optional.empty();
+        }
+        throw e;
+      }
+      if (onlyHeldOut && pixels.part() != Part.HELD_OUT) {
         return Optional.empty();
       }
-      throw e;
+      List<Logits> logits = new ArrayList<>();
+      for (int m = 0; m < runs.size(); m++) {
+        runs.get(m).run(pixels.values());
+        logits.add(Logits.of(models.get(m).name(), image.name(), runs.get(m).values(0)));
+      }
+      int label =
+          labels == null
+              ? ImageScore.NO_LABEL
+              : labels.label(image.name()).orElse(ImageScore.NO_LABEL);
+      return Optional.of(ImageScore.of(label, logits.get(0), logits.subList(1, logits.size())));
     }
-    if (onlyHeldOut && pixels.part() != Part.HELD_OUT) {
-      return Optional.empty();
-    }
-    List<Logits> logits = new ArrayList<>();
-    for (int m = 0; m < runs.size(); m++) {
-      runs.get(m).run(pixels.values());
-      logits.add(Logits.of(names.get(m), pixels.name(), runs.get(m).values(0)));
-    }
-    return Optional.of(
-        ImageScore.of(label(image), logits.get(0), logits.subList(1, logits.size())));
-  }
-
-  private static int label(Row image) {
-    boolean known =
-        image.schema() != null
-            && List.of(image.schema().fieldNames()).contains(LABEL)
-            && !image.isNullAt(image.fieldIndex(LABEL));
-    return known ? image.<Number>getAs(LABEL).intValue() : ImageScore.NO_LABEL;
   }
 
   private static byte[] merge(byte[] a, byte[] b) {

@@ -57,6 +57,7 @@ record ScoreStage(ShippedModel fp32, TappedModel model, Objective objective, Tok
   /**
    * Scores candidates.
    *
+   * @param images rows of {@link ImageFile#SCHEMA}
    * @param trials what to score, one per site of the model
    * @return the candidates of each site with their mean squared errors, in order
    */
@@ -66,7 +67,6 @@ record ScoreStage(ShippedModel fp32, TappedModel model, Objective objective, Tok
     Broadcast<List<SiteTrial>> broadcast = spark.broadcast(new ArrayList<>(trials));
     List<Row> rows =
         images
-            .select(ImageInput.NAME, ImageInput.CONTENT)
             .mapPartitions(
                 (MapPartitionsFunction<Row, Row>) part -> partition(part, broadcast.value()),
                 Encoders.row(SUMS))
@@ -89,7 +89,7 @@ record ScoreStage(ShippedModel fp32, TappedModel model, Objective objective, Tok
       while (images.hasNext()) {
         ImageInput.Pixels pixels;
         try {
-          pixels = reader.read(images.next());
+          pixels = reader.read(ImageFile.of(images.next()));
         } catch (NoisyQuantException e) {
           if (e.code() == ErrorCode.IMAGE_UNREADABLE) {
             // The statistics pass has listed it.

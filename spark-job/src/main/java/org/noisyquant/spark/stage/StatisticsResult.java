@@ -4,9 +4,7 @@ import static org.apache.spark.sql.functions.col;
 
 import java.util.Comparator;
 import java.util.List;
-import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 
 /**
@@ -20,12 +18,7 @@ import org.apache.spark.sql.Row;
 record StatisticsResult(Dataset<Row> pass, Dataset<Row> imageRows, Dataset<Row> sites) {
   /** Summaries in the order of the sites. */
   List<SiteSummary> summaries() {
-    return sites
-        .map(
-            (MapFunction<Row, SiteSummary>) StatisticsStage::summary,
-            Encoders.javaSerialization(SiteSummary.class))
-        .collectAsList()
-        .stream()
+    return sites.javaRDD().map(StatisticsStage::summary).collect().stream()
         .sorted(Comparator.comparingInt(SiteSummary::site))
         .toList();
   }

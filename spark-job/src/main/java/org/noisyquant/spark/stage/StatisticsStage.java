@@ -47,11 +47,14 @@ final class StatisticsStage {
 
   private StatisticsStage() {}
 
-  /** Statistics of all images. */
+  /**
+   * Statistics of all images.
+   *
+   * @param images rows of {@link ImageFile#SCHEMA}
+   */
   static StatisticsResult run(Dataset<Row> images, TappedModel model) {
     Dataset<Row> pass =
         images
-            .select(ImageInput.NAME, ImageInput.CONTENT)
             .mapPartitions(
                 (MapPartitionsFunction<Row, Row>) rows -> partition(rows, model),
                 Encoders.row(PASS))
@@ -82,7 +85,7 @@ final class StatisticsStage {
     ImageInput.Reader reader = model.input().newReader();
     try (TappedModel.Activations activations = model.open()) {
       while (images.hasNext()) {
-        imageRows.add(update(statistics, images.next(), model, reader, activations));
+        imageRows.add(update(statistics, ImageFile.of(images.next()), model, reader, activations));
       }
     }
     // Sites serialize one at a time, as Spark asks for them.
@@ -93,7 +96,7 @@ final class StatisticsStage {
 
   private static Row update(
       List<SiteStatistics> statistics,
-      Row image,
+      ImageFile image,
       TappedModel model,
       ImageInput.Reader reader,
       TappedModel.Activations activations) {
@@ -104,8 +107,7 @@ final class StatisticsStage {
       if (e.code() != ErrorCode.IMAGE_UNREADABLE) {
         throw e;
       }
-      String name = image.getAs(ImageInput.NAME);
-      return RowFactory.create(name, null, null, e.getMessage(), null, null);
+      return RowFactory.create(image.name(), null, null, e.getMessage(), null, null);
     }
     activations.visit(
         pixels.values(),

@@ -1,0 +1,142 @@
+package org.noisyquant.spark;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.noisyquant.evaluate.EvaluationResult;
+import org.noisyquant.onnx.OnnxModel;
+import org.noisyquant.runtime.IntegerKernels;
+import org.noisyquant.spark.io.Metrics;
+import org.noisyquant.spark.io.ModelFiles;
+import org.noisyquant.spark.io.OutputFolder;
+import org.noisyquant.spark.ml.NoisyQuantModel;
+import org.noisyquant.spark.stage.Calibrated;
+import org.noisyquant.spark.stage.EvaluateStage;
+import org.noisyquant.spark.stage.ImageSource;
+import org.noisyquant.spark.stage.Labels;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The work of {@code calibrate}: fit, write the results, evaluate. */
+final class CalibrateStep implements JobStep {
+  private static final Logger LOG = LoggerFactory.getLogger(CalibrateStep.class);
+
+  @Override
+  public String run(SparkSession spark, JobConfig config, OutputFolder output, Metrics metrics)
+      throws IOException {
+    Inputs inputs = Inputs.list(spark, config);
+    boolean reduceRange = reduceRange(config);
+    int partitions = Partitions.of(spark, config);
+    Dataset<Row> images = inputs.calibration.read(partitions);
+    NoisyQuantModel model = Estimators.of(config, reduceRange).fit(images);
+    Calibrated calibrated = model.summary().orElseThrow();
+    try {
+      metrics.put("images.used", calibrated.images().calibration());
+      metrics.put("images.heldOut", calibrated.images().heldOut());
+      metrics.put("images.quarantined", (long) calibrated.images().quarantined().size());
+      metrics.put("sites", (long) calibrated.sites().size());
+      metrics.put("seconds.statistics", calibrated.secondsStatistics());
+      metrics.put("seconds.search", calibrated.secondsSearch());
+      metrics.put("bytes.model", (long) model.content().quantized().length);
+      new CalibrationFiles(spark, output).write(model, calibrated);
+    } finally {
+      calibrated.release().run();
+    }
+    return evaluate(spark, config, inputs, model, metrics)
+            .map(EvaluationResult::toText)
+            .map(table -> table + "\n")
+            .orElse("nothing was evaluated: no evaluation images, and none was held out\n")
+        + String.format(
+            Locale.ROOT,
+            "%d sites quantized at W%dA%d from %d images",
+            calibrated.sites().size(),
+            config.quantization().weightBits(),
+            config.quantization().activationBits(),
+            calibrated.images().calibration());
+  }
+
+  /** The images of a run, listed before anything is computed. */
+  private record Inputs(
+      ImageSource calibration, Optional<ImageSource> evaluation, Optional<Labels> labels) {
+
+    static Inputs list(SparkSession spark, JobConfig config) {
+      Configuration hadoop = spark.sparkContext().hadoopConfiguration();
+      // The model first: it is read again by the Estimator, but a wrong one costs no listing.
+      int classes = ModelFiles.model(hadoop, config.model().path()).graph().classes();
+      ImageSource all = ImageSource.list(spark, config.images().path());
+      int count = config.images().count();
+      if (count > all.names().size()) {
+        LOG.warn(
+            "images.count is {}, but {} has {} images: all are used",
+            count,
+            config.images().path(),
+            all.names().size());
+      }
+      ImageSource calibration = count == 0 ? all : all.sample(count, config.job().seed());
+      Optional<ImageSource> evaluation =
+          config.evaluation().path().map(path -> ImageSource.list(spark, path));
+      ImageSource labelled = evaluation.orElse(calibration);
+      Optional<Labels> labels =
+          config
+              .evaluation()
+              .labels()
+              .map(path -> Labels.read(path, hadoop))
+              .or(() -> Labels.beside(labelled, hadoop));
+      labels.ifPresent(l -> l.check(labelled.names(), classes));
+      return new Inputs(calibration, evaluation, labels);
+    }
+  }
+
+  private static Optional<EvaluationResult> evaluate(
+      SparkSession spark, JobConfig config, Inputs inputs, NoisyQuantModel model, Metrics metrics) {
+    long start = System.nanoTime();
+    NoisyQuantModel.Content content = model.content();
+    String logits = OnnxModel.parse(content.fp32(), config.model().path()).graph().output();
+    EvaluateStage stage =
+        new EvaluateStage(
+            JavaSparkContext.fromSparkContext(spark.sparkContext()),
+            new EvaluateStage.Subject("fp32", logits, content.fp32()),
+            List.of(
+                new EvaluateStage.Subject("baseline", logits, content.baseline()),
+                new EvaluateStage.Subject("noisyquant", logits, content.quantized())),
+            content.preprocessing(),
+            config.images().heldOutFraction(),
+            config.evaluation().bootstrapReplicates(),
+            config.job().seed());
+    boolean onlyHeldOut = inputs.evaluation.isEmpty();
+    if (onlyHeldOut) {
+      LOG.info("no evaluation images are given: the held-out calibration images are evaluated");
+    }
+    Dataset<Row> images =
+        inputs.evaluation.orElse(inputs.calibration).read(Partitions.of(spark, config));
+    Optional<EvaluationResult> result = stage.run(images, inputs.labels, onlyHeldOut);
+    metrics.putSeconds("evaluate", start);
+    metrics.put("evaluation.heldOut", onlyHeldOut);
+    result.ifPresent(r -> r.toMetrics().forEach(metrics::put));
+    result.ifPresent(r -> metrics.put("evaluation.images", r.images()));
+    return result;
+  }
+
+  private static boolean reduceRange(JobConfig config) {
+    boolean saturates = IntegerKernels.maySaturate();
+    boolean reduce =
+        switch (config.quantization().reduceRange()) {
+          case TRUE -> true;
+          case FALSE -> false;
+          case AUTO -> saturates;
+        };
+    if (saturates && !reduce && config.quantization().weightBits() == 8) {
+      LOG.warn(
+          "this processor has no VNNI: ONNX Runtime's 8-bit products can saturate on such machines"
+              + " and give other results than evaluated here. Where the model is to run on them,"
+              + " set quantization.reduceRange = true");
+    }
+    return reduce;
+  }
+}

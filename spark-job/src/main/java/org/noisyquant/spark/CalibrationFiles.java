@@ -1,0 +1,159 @@
+package org.noisyquant.spark;
+
+import static org.apache.spark.sql.functions.col;
+
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+import org.noisyquant.result.SiteResult;
+import org.noisyquant.search.ScoredCandidate;
+import org.noisyquant.search.SearchPass;
+import org.noisyquant.spark.io.OutputFolder;
+import org.noisyquant.spark.ml.NoisyQuantModel;
+import org.noisyquant.spark.stage.Calibrated;
+import org.noisyquant.spark.stage.CalibrationImages;
+
+/** The files of a calibration in its output folder. */
+final class CalibrationFiles {
+  private static final StructType LAYERS =
+      new StructType()
+          .add("site", DataTypes.IntegerType)
+          .add("name", DataTypes.StringType)
+          .add("tensor", DataTypes.StringType)
+          .add("layers", DataTypes.createArrayType(DataTypes.StringType))
+          .add("channels", DataTypes.IntegerType)
+          .add("outputs", DataTypes.IntegerType)
+          .add("prefixTokens", DataTypes.IntegerType)
+          .add("weightBits", DataTypes.IntegerType)
+          .add("activationBits", DataTypes.IntegerType)
+          .add("absMax", DataTypes.FloatType)
+          .add("minMaxLoss", DataTypes.DoubleType)
+          .add("baselineClip", DataTypes.DoubleType)
+          .add("baselineStep", DataTypes.FloatType)
+          .add("baselineLoss", DataTypes.DoubleType)
+          .add("baselineHeldOutLoss", DataTypes.DoubleType)
+          .add("shift", DataTypes.DoubleType)
+          .add("range", DataTypes.DoubleType)
+          .add("loss", DataTypes.DoubleType)
+          .add("heldOutLoss", DataTypes.DoubleType);
+
+  private static final StructType CANDIDATES =
+      new StructType()
+          .add("site", DataTypes.IntegerType)
+          .add("search", DataTypes.StringType)
+          .add("index", DataTypes.IntegerType)
+          .add("clip", DataTypes.DoubleType)
+          .add("shift", DataTypes.DoubleType)
+          .add("range", DataTypes.DoubleType)
+          .add("loss", DataTypes.DoubleType)
+          .add("heldOutLoss", DataTypes.DoubleType);
+
+  private final SparkSession spark;
+  private final OutputFolder output;
+
+  CalibrationFiles(SparkSession spark, OutputFolder output) {
+    this.spark = spark;
+    this.output = output;
+  }
+
+  void write(NoisyQuantModel model, Calibrated calibrated) {
+    NoisyQuantModel.Content content = model.content();
+    output.write("model.onnx", content.quantized());
+    output.write("baseline.onnx", content.baseline());
+    output.write("preprocessor_config.json", utf8(content.preprocessing().toJson()));
+    output.write("calibration.json", utf8(content.result().toJson()));
+    output.write("quarantine.csv", utf8(quarantine(calibrated.images().quarantined())));
+    oneFile(spark.createDataFrame(layers(calibrated), LAYERS), output.staging("layers.parquet"));
+    oneFile(
+        spark.createDataFrame(candidates(calibrated), CANDIDATES),
+        output.staging("candidates.parquet"));
+    Path statistics = output.staging("statistics");
+    calibrated.statistics().write().parquet(new Path(statistics, "sites.parquet").toString());
+    calibrated
+        .imageRows()
+        .filter(col("digest").isNotNull())
+        .select("name", "digest", "part")
+        .write()
+        .parquet(new Path(statistics, "images.parquet").toString());
+  }
+
+  private static void oneFile(Dataset<Row> rows, Path path) {
+    rows.coalesce(1).write().parquet(path.toString());
+  }
+
+  private static List<Row> layers(Calibrated calibrated) {
+    List<Row> rows = new ArrayList<>();
+    for (SiteResult site : calibrated.sites()) {
+      rows.add(
+          RowFactory.create(
+              site.site(),
+              site.name(),
+              site.tensor(),
+              site.layers().toArray(new String[0]),
+              site.channels(),
+              site.outputs(),
+              site.prefixTokens(),
+              site.weightBits(),
+              site.activationBits(),
+              site.absMax(),
+              site.minMax().loss(),
+              site.baseline().clip(),
+              site.baseline().step(),
+              site.baseline().loss(),
+              site.baseline().heldOutLoss(),
+              site.chosen().shift(),
+              site.chosen().range(),
+              site.chosen().loss(),
+              site.chosen().heldOutLoss()));
+    }
+    return rows;
+  }
+
+  private static List<Row> candidates(Calibrated calibrated) {
+    List<Row> rows = new ArrayList<>();
+    for (Map.Entry<SearchPass, List<List<ScoredCandidate>>> pass : calibrated.scores().entrySet()) {
+      for (int i = 0; i < pass.getValue().size(); i++) {
+        List<ScoredCandidate> scored = pass.getValue().get(i);
+        for (int k = 0; k < scored.size(); k++) {
+          ScoredCandidate candidate = scored.get(k);
+          double heldOut = candidate.heldOutLoss();
+          rows.add(
+              RowFactory.create(
+                  calibrated.sites().get(i).site(),
+                  pass.getKey().name(),
+                  k,
+                  candidate.candidate().clip(),
+                  candidate.candidate().shift(),
+                  candidate.candidate().range(),
+                  candidate.loss(),
+                  Double.isNaN(heldOut) ? null : heldOut));
+        }
+      }
+    }
+    return rows;
+  }
+
+  private static String quarantine(List<CalibrationImages.Quarantined> images) {
+    StringBuilder csv = new StringBuilder("file,reason\n");
+    for (CalibrationImages.Quarantined image : images) {
+      csv.append(quoted(image.name())).append(',').append(quoted(image.reason())).append('\n');
+    }
+    return csv.toString();
+  }
+
+  private static String quoted(String text) {
+    return '"' + text.replace("\"", "\"\"") + '"';
+  }
+
+  private static byte[] utf8(String text) {
+    return text.getBytes(StandardCharsets.UTF_8);
+  }
+}

@@ -1,0 +1,37 @@
+package org.noisyquant.spark;
+
+import java.util.Locale;
+import org.noisyquant.spark.ml.NoisyQuant;
+
+/** From a job's configuration to the Estimator that does it. */
+final class Estimators {
+  private Estimators() {}
+
+  /**
+   * The Estimator of a configuration.
+   *
+   * @param reduceRange whether 8-bit weights use 7 bits, decided for this machine where the
+   *     configuration leaves it open
+   */
+  static NoisyQuant of(JobConfig config, boolean reduceRange) {
+    JobConfig.Quantization quantization = config.quantization();
+    JobConfig.Search search = config.search();
+    return new NoisyQuant()
+        .setModelPath(config.model().path())
+        .setPreprocessingPath(config.model().preprocessing().orElse(""))
+        .setPrefixTokens(config.model().prefixTokens().orElse(-1))
+        .setWeightBits(quantization.weightBits())
+        .setActivationBits(quantization.activationBits())
+        .setEdgeBits(quantization.edgeBits())
+        .setHead(quantization.head())
+        .setReduceRange(reduceRange)
+        .setInclude(quantization.include())
+        .setExclude(quantization.exclude())
+        .setObjective(search.objective().name().toLowerCase(Locale.ROOT))
+        .setCandidates(search.clipCandidates(), search.shiftCandidates(), search.rangeCandidates())
+        .setTokenFraction(search.tokenFraction())
+        .setHeldOutFraction(config.images().heldOutFraction())
+        .setMaxBadFraction(config.images().maxBadFraction())
+        .setSeed(config.job().seed());
+  }
+}

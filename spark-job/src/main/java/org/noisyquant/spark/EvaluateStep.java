@@ -1,0 +1,96 @@
+package org.noisyquant.spark;
+
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.sql.SparkSession;
+import org.noisyquant.error.ErrorCode;
+import org.noisyquant.error.NoisyQuantException;
+import org.noisyquant.evaluate.EvaluationResult;
+import org.noisyquant.image.Preprocessing;
+import org.noisyquant.onnx.OnnxModel;
+import org.noisyquant.spark.io.Metrics;
+import org.noisyquant.spark.io.ModelFiles;
+import org.noisyquant.spark.io.OutputFolder;
+import org.noisyquant.spark.stage.EvaluateStage;
+import org.noisyquant.spark.stage.ImageSource;
+import org.noisyquant.spark.stage.Labels;
+
+/** The work of {@code evaluate}: any quantized models against the FP32 model. */
+final class EvaluateStep implements JobStep {
+  @Override
+  public String run(SparkSession spark, JobConfig config, OutputFolder output, Metrics metrics) {
+    Configuration hadoop = spark.sparkContext().hadoopConfiguration();
+    String path = config.model().path();
+    OnnxModel model = ModelFiles.model(hadoop, path);
+    Preprocessing preprocessing =
+        ModelFiles.preprocessing(
+            hadoop, path, model.graph(), config.model().preprocessing().orElse(""));
+    List<EvaluateStage.Subject> compared = new ArrayList<>();
+    List<String> names = names(config.evaluation().models());
+    for (int i = 0; i < names.size(); i++) {
+      compared.add(
+          new EvaluateStage.Subject(
+              names.get(i),
+              model.graph().output(),
+              ModelFiles.bytes(hadoop, config.evaluation().models().get(i))));
+    }
+    ImageSource images = ImageSource.list(spark, config.images().path());
+    if (config.images().count() > 0) {
+      images = images.sample(config.images().count(), config.job().seed());
+    }
+    ImageSource listed = images;
+    Optional<Labels> labels =
+        config
+            .evaluation()
+            .labels()
+            .map(file -> Labels.read(file, hadoop))
+            .or(() -> Labels.beside(listed, hadoop));
+    labels.ifPresent(l -> l.check(listed.names(), model.graph().classes()));
+    EvaluationResult result =
+        new EvaluateStage(
+                JavaSparkContext.fromSparkContext(spark.sparkContext()),
+                new EvaluateStage.Subject("fp32", model.graph().output(), model.bytes()),
+                compared,
+                preprocessing,
+                0,
+                config.evaluation().bootstrapReplicates(),
+                config.job().seed())
+            .run(images.read(Partitions.of(spark, config)), labels, false)
+            .orElseThrow(
+                () ->
+                    new NoisyQuantException(
+                        ErrorCode.TOO_MANY_BAD_IMAGES,
+                        "none of the images of " + config.images().path() + " can be read"));
+    metrics.put("evaluation.images", result.images());
+    List<String> prefixes = new ArrayList<>(List.of("fp32"));
+    prefixes.addAll(names);
+    result.toMetrics(prefixes).forEach(metrics::put);
+    String table = result.toText();
+    output.write("evaluation.txt", (table + "\n").getBytes(StandardCharsets.UTF_8));
+    return table + String.format(Locale.ROOT, "%n%d images evaluated", result.images());
+  }
+
+  /** File names without their ending as names of metrics, made unique by a number. */
+  private static List<String> names(List<String> models) {
+    List<String> names = new ArrayList<>();
+    Set<String> taken = new HashSet<>(Set.of("fp32"));
+    for (String uri : models) {
+      String base = new Path(uri).getName().replaceFirst("\\.onnx$", "");
+      base = base.replaceAll("[^A-Za-z0-9]", "");
+      String name = base.isEmpty() ? "model" : base;
+      for (int n = 2; !taken.add(name); n++) {
+        name = base + n;
+      }
+      names.add(name);
+    }
+    return names;
+  }
+}

@@ -1,0 +1,311 @@
+package org.noisyquant.spark.ml;
+
+import static org.apache.spark.sql.functions.col;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.api.java.function.MapFunction;
+import org.apache.spark.ml.param.ParamMap;
+import org.apache.spark.ml.util.DefaultParamsReader;
+import org.apache.spark.ml.util.DefaultParamsWritable;
+import org.apache.spark.ml.util.Identifiable$;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.StructType;
+import org.noisyquant.error.NoisyQuantException;
+import org.noisyquant.image.Preprocessing;
+import org.noisyquant.onnx.OnnxModel;
+import org.noisyquant.result.CalibrationResult;
+import org.noisyquant.result.Provenance;
+import org.noisyquant.runtime.ModelRunner;
+import org.noisyquant.search.CandidateGrid;
+import org.noisyquant.search.Objective;
+import org.noisyquant.spark.io.BuildVersion;
+import org.noisyquant.spark.io.ModelFiles;
+import org.noisyquant.spark.stage.Calibrated;
+import org.noisyquant.spark.stage.Calibration;
+import org.noisyquant.spark.stage.CalibrationSettings;
+import org.noisyquant.spark.stage.ImageFile;
+import org.noisyquant.spark.stage.SitePlan;
+
+/**
+ * Post-training quantization of an ONNX vision transformer with NoisyQuant-Linear (CVPR 2023), as
+ * an MLlib Estimator: {@code fit} takes images and gives a {@link NoisyQuantModel} with the
+ * quantized ONNX model.
+ *
+ * <pre>{@code
+ * Dataset<Row> images = ImageSource.list(spark, "s3a://bucket/images").sample(256, 0).read(64);
+ * NoisyQuantModel model = new NoisyQuant()
+ *     .setModelPath("s3a://bucket/deit_tiny.onnx")
+ *     .setWeightBits(6)
+ *     .setActivationBits(6)
+ *     .fit(images);
+ * }</pre>
+ */
+public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsWritable {
+  private static final long serialVersionUID = 1L;
+
+  private static final double NANOS = 1e9;
+
+  /** An Estimator with a random uid. */
+  public NoisyQuant() {
+    this(Identifiable$.MODULE$.randomUID("noisyquant"));
+  }
+
+  /** An Estimator with a given uid. */
+  public NoisyQuant(String uid) {
+    super(uid);
+  }
+
+  /** Loads what {@code save} wrote. */
+  public static NoisyQuant load(String path) {
+    return new DefaultParamsReader<NoisyQuant>().load(path);
+  }
+
+  /** Sets {@link #modelPath()}. */
+  public NoisyQuant setModelPath(String value) {
+    set(modelPath(), value);
+    return this;
+  }
+
+  /** Sets {@link #preprocessingPath()}. */
+  public NoisyQuant setPreprocessingPath(String value) {
+    set(preprocessingPath(), value);
+    return this;
+  }
+
+  /** Sets {@link #prefixTokens()}. */
+  public NoisyQuant setPrefixTokens(int value) {
+    set(prefixTokens(), value);
+    return this;
+  }
+
+  /** Sets {@link #weightBits()}. */
+  public NoisyQuant setWeightBits(int value) {
+    set(weightBits(), value);
+    return this;
+  }
+
+  /** Sets {@link #activationBits()}. */
+  public NoisyQuant setActivationBits(int value) {
+    set(activationBits(), value);
+    return this;
+  }
+
+  /** Sets {@link #edgeBits()}. */
+  public NoisyQuant setEdgeBits(int value) {
+    set(edgeBits(), value);
+    return this;
+  }
+
+  /** Sets {@link #head()}. */
+  public NoisyQuant setHead(boolean value) {
+    set(head(), value);
+    return this;
+  }
+
+  /** Sets {@link #reduceRange()}. */
+  public NoisyQuant setReduceRange(boolean value) {
+    set(reduceRange(), value);
+    return this;
+  }
+
+  /** Sets {@link #include()}. */
+  public NoisyQuant setInclude(List<String> value) {
+    set(include(), value.toArray(new String[0]));
+    return this;
+  }
+
+  /** Sets {@link #exclude()}. */
+  public NoisyQuant setExclude(List<String> value) {
+    set(exclude(), value.toArray(new String[0]));
+    return this;
+  }
+
+  /** Sets {@link #objective()}. */
+  public NoisyQuant setObjective(String value) {
+    set(objective(), value);
+    return this;
+  }
+
+  /** Sets {@link #clipCandidates()}, {@link #shiftCandidates()} and {@link #rangeCandidates()}. */
+  public NoisyQuant setCandidates(int clips, int shifts, int ranges) {
+    set(clipCandidates(), clips);
+    set(shiftCandidates(), shifts);
+    set(rangeCandidates(), ranges);
+    return this;
+  }
+
+  /** Sets {@link #tokenFraction()}. */
+  public NoisyQuant setTokenFraction(double value) {
+    set(tokenFraction(), value);
+    return this;
+  }
+
+  /** Sets {@link #heldOutFraction()}. */
+  public NoisyQuant setHeldOutFraction(double value) {
+    set(heldOutFraction(), value);
+    return this;
+  }
+
+  /** Sets {@link #maxBadFraction()}. */
+  public NoisyQuant setMaxBadFraction(double value) {
+    set(maxBadFraction(), value);
+    return this;
+  }
+
+  /** Sets {@link #seed()}. */
+  public NoisyQuant setSeed(long value) {
+    set(seed(), value);
+    return this;
+  }
+
+  /** Sets {@link #nameCol()}. */
+  public NoisyQuant setNameCol(String value) {
+    set(nameCol(), value);
+    return this;
+  }
+
+  /** Sets {@link #contentCol()}. */
+  public NoisyQuant setContentCol(String value) {
+    set(contentCol(), value);
+    return this;
+  }
+
+  /** Sets {@link #predictionCol()}. */
+  public NoisyQuant setPredictionCol(String value) {
+    set(predictionCol(), value);
+    return this;
+  }
+
+  /** Sets {@link #fp32PredictionCol()}. */
+  public NoisyQuant setFp32PredictionCol(String value) {
+    set(fp32PredictionCol(), value);
+    return this;
+  }
+
+  /**
+   * Calibrates.
+   *
+   * @param dataset images: a name column (unique) and a content column (JPEG or PNG file)
+   * @throws NoisyQuantException for a model, preprocessing or images that cannot be used
+   */
+  @Override
+  public NoisyQuantModel fit(Dataset<?> dataset) {
+    transformSchema(dataset.schema());
+    long start = System.nanoTime();
+    Instant startedAt = Instant.now();
+    SparkSession spark = dataset.sparkSession();
+    Configuration hadoop = spark.sparkContext().hadoopConfiguration();
+    String path = value(modelPath(), String.class);
+    OnnxModel model = ModelFiles.model(hadoop, path);
+    Preprocessing preprocessing =
+        ModelFiles.preprocessing(
+            hadoop, path, model.graph(), value(preprocessingPath(), String.class));
+    List<SitePlan> plans = new SitePlanner(this).plan(model, path);
+    CalibrationSettings settings =
+        new CalibrationSettings(
+            model,
+            preprocessing,
+            plans,
+            new CandidateGrid(
+                value(clipCandidates(), Integer.class),
+                value(shiftCandidates(), Integer.class),
+                value(rangeCandidates(), Integer.class)),
+            value(objective(), String.class).equals("input") ? Objective.INPUT : Objective.OUTPUT,
+            value(tokenFraction(), Double.class),
+            value(heldOutFraction(), Double.class),
+            value(maxBadFraction(), Double.class),
+            value(seed(), Long.class));
+    Calibrated calibrated =
+        new Calibration(JavaSparkContext.fromSparkContext(spark.sparkContext()), settings)
+            .run(imageFiles(dataset), metadata(model));
+    CalibrationResult result =
+        new CalibrationResult(
+            CalibrationResult.FORMAT_VERSION,
+            provenance(model, preprocessing, calibrated, spark),
+            calibrated.sites(),
+            new CalibrationResult.Run(
+                host(),
+                startedAt.toString(),
+                (System.nanoTime() - start) / NANOS,
+                spark.version(),
+                spark.sparkContext().master()));
+    NoisyQuantModel fitted =
+        new NoisyQuantModel(
+            uid(),
+            new NoisyQuantModel.Content(
+                model.bytes(), calibrated.baseline(), calibrated.model(), preprocessing, result),
+            calibrated);
+    copyValues(fitted, new ParamMap());
+    return fitted;
+  }
+
+  @Override
+  public StructType transformSchema(StructType schema) {
+    ImageColumns.check(schema, value(nameCol(), String.class), value(contentCol(), String.class));
+    return ImageColumns.withPredictions(
+        schema, value(predictionCol(), String.class), value(fp32PredictionCol(), String.class));
+  }
+
+  @Override
+  public NoisyQuant copy(ParamMap extra) {
+    return (NoisyQuant) defaultCopy(extra);
+  }
+
+  private Dataset<Row> imageFiles(Dataset<?> dataset) {
+    Dataset<Row> rows = dataset.toDF();
+    if (rows.schema().equals(ImageFile.SCHEMA)) {
+      return rows;
+    }
+    return rows.select(col(value(nameCol(), String.class)), col(value(contentCol(), String.class)))
+        .map(
+            (MapFunction<Row, Row>) row -> ImageColumns.imageFile(row.getString(0), row.getAs(1)),
+            Encoders.row(ImageFile.SCHEMA));
+  }
+
+  private Provenance provenance(
+      OnnxModel model, Preprocessing preprocessing, Calibrated calibrated, SparkSession spark) {
+    return new Provenance(
+        BuildVersion.noisyquant(),
+        ModelRunner.version(),
+        System.getProperty("os.arch"),
+        spark.sparkContext().conf().getInt("spark.task.cpus", 1),
+        model.sha256(),
+        preprocessing,
+        calibrated.images().calibration(),
+        calibrated.images().heldOut(),
+        calibrated.images().quarantined().size(),
+        calibrated.images().sha256(),
+        resultParams());
+  }
+
+  private Map<String, String> metadata(OnnxModel model) {
+    Map<String, String> metadata = new TreeMap<>();
+    metadata.put("noisyquant.version", BuildVersion.noisyquant());
+    metadata.put("noisyquant.model.sha256", model.sha256());
+    resultParams()
+        .forEach(
+            (name, value) ->
+                metadata.put(
+                    "noisyquant." + name,
+                    value instanceof String[] texts ? String.join(",", texts) : value.toString()));
+    return metadata;
+  }
+
+  private static String host() {
+    try {
+      return InetAddress.getLocalHost().getHostName();
+    } catch (IOException e) {
+      return "unknown";
+    }
+  }
+}

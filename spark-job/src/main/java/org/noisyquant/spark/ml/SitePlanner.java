@@ -1,0 +1,85 @@
+package org.noisyquant.spark.ml;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.noisyquant.error.ErrorCode;
+import org.noisyquant.error.NoisyQuantException;
+import org.noisyquant.graph.ActivationSite;
+import org.noisyquant.graph.ActivationSite.Role;
+import org.noisyquant.graph.SiteSelection;
+import org.noisyquant.onnx.OnnxModel;
+import org.noisyquant.spark.stage.SitePlan;
+
+/** From an Estimator's parameters to what is quantized, and how. */
+final class SitePlanner {
+  private static final int REDUCED_BITS = 7;
+
+  private final NoisyQuantParams params;
+
+  SitePlanner(NoisyQuantParams params) {
+    this.params = params;
+  }
+
+  SiteSelection selection() {
+    return new SiteSelection(
+        List.of(params.value(params.include(), String[].class)),
+        List.of(params.value(params.exclude(), String[].class)),
+        params.value(params.head(), Boolean.class));
+  }
+
+  /**
+   * The sites to quantize.
+   *
+   * @throws NoisyQuantException NO_QUANTIZABLE_LAYER
+   */
+  List<SitePlan> plan(OnnxModel model, String path) {
+    SiteSelection selection = selection();
+    int edgeBits = params.value(params.edgeBits(), Integer.class);
+    List<SitePlan> plans = new ArrayList<>();
+    for (ActivationSite site : model.graph().sites()) {
+      if (!selection.selects(site)) {
+        continue;
+      }
+      boolean edge = site.role() == Role.HEAD;
+      plans.add(
+          new SitePlan(
+              withPrefix(site),
+              reduced(edge ? edgeBits : params.value(params.weightBits(), Integer.class)),
+              edge ? edgeBits : params.value(params.activationBits(), Integer.class)));
+    }
+    if (plans.isEmpty()) {
+      throw new NoisyQuantException(
+          ErrorCode.NO_QUANTIZABLE_LAYER,
+          String.format(
+              "model %s has %d activation sites of linear layers, none of which is selected"
+                  + " (quantization.include %s, .exclude %s, .head %s); `inspect` lists them",
+              path,
+              model.graph().sites().size(),
+              selection.include(),
+              selection.exclude(),
+              selection.head()));
+    }
+    return plans;
+  }
+
+  private int reduced(int weightBits) {
+    return params.value(params.reduceRange(), Boolean.class)
+        ? Math.min(weightBits, REDUCED_BITS)
+        : weightBits;
+  }
+
+  private ActivationSite withPrefix(ActivationSite site) {
+    int given = params.value(params.prefixTokens(), Integer.class);
+    if (given < 0 || site.role() == Role.HEAD) {
+      return site;
+    }
+    return new ActivationSite(
+        site.index(),
+        site.name(),
+        site.tensor(),
+        site.channels(),
+        site.layers(),
+        site.role(),
+        given);
+  }
+}

@@ -1,0 +1,35 @@
+package org.noisyquant.spark.stage;
+
+import java.util.List;
+import java.util.Map;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.noisyquant.result.SiteResult;
+import org.noisyquant.search.ScoredCandidate;
+import org.noisyquant.search.SearchPass;
+
+/**
+ * What a calibration gives.
+ *
+ * @param sites what was chosen, in topological order
+ * @param scores every candidate of every site with its losses, by pass
+ * @param model the quantized ONNX model with noisy biases
+ * @param baseline the quantized ONNX model without: same weights, each site's best clip
+ * @param images which images it was made on
+ * @param statistics (site, statistics): the merged statistics of each site, on the executors' disks
+ *     until {@link #release}
+ * @param imageRows (name, digest, part, reason): one row per image, likewise
+ * @param secondsStatistics wall time of the statistics pass
+ * @param secondsSearch wall time of the candidate passes
+ */
+public record Calibrated(
+    List<SiteResult> sites,
+    Map<SearchPass, List<List<ScoredCandidate>>> scores,
+    byte[] model,
+    byte[] baseline,
+    CalibrationImages images,
+    Dataset<Row> statistics,
+    Dataset<Row> imageRows,
+    double secondsStatistics,
+    double secondsSearch,
+    Runnable release) {}
