@@ -2,11 +2,6 @@ package org.noisyquant.result;
 
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.util.DefaultIndenter;
-import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
-import com.fasterxml.jackson.databind.DeserializationFeature;
-import com.fasterxml.jackson.databind.SerializationFeature;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.util.List;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
@@ -24,12 +19,6 @@ public record CalibrationResult(
     int formatVersion, Provenance provenance, List<SiteResult> sites, Run run) {
   /** The format this program writes. */
   public static final int FORMAT_VERSION = 1;
-
-  private static final JsonMapper JSON =
-      JsonMapper.builder()
-          .enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS)
-          .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
-          .build();
 
   /**
    * Where and when a calibration ran.
@@ -50,14 +39,7 @@ public record CalibrationResult(
 
   /** The file's text, UTF-8 with a final newline; the same for equal values. */
   public String toJson() {
-    DefaultPrettyPrinter printer =
-        new DefaultPrettyPrinter().withObjectIndenter(new DefaultIndenter("  ", "\n"));
-    try {
-      return JSON.writer(printer).writeValueAsString(this) + "\n";
-    } catch (JsonProcessingException e) {
-      throw new NoisyQuantException(
-          ErrorCode.INTERNAL, "calibration result does not serialize: " + e.getMessage(), e);
-    }
+    return ResultJson.write(this);
   }
 
   /**
@@ -68,7 +50,7 @@ public record CalibrationResult(
    */
   public static CalibrationResult fromJson(String json, String where) {
     try {
-      CalibrationResult result = JSON.readValue(json, CalibrationResult.class);
+      CalibrationResult result = ResultJson.MAPPER.readValue(json, CalibrationResult.class);
       if (result.formatVersion() != FORMAT_VERSION) {
         throw invalid(where, "its format is " + result.formatVersion(), null);
       }

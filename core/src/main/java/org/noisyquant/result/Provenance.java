@@ -3,6 +3,7 @@ package org.noisyquant.result;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import java.util.SortedMap;
+import org.noisyquant.image.Preprocessing;
 
 /**
  * Where a calibration came from. Equal inputs, versions and instruction set give equal provenance;
@@ -33,4 +34,9 @@ public record Provenance(
     long heldOutImages,
     long quarantinedImages,
     String imagesSha256,
-    SortedMap<String, Object> configuration) {}
+    SortedMap<String, Object> configuration) {
+  /** The form in which a preprocessing is kept here. */
+  public static Object preprocessing(Preprocessing preprocessing) {
+    return ResultJson.embedded(preprocessing.toJson());
+  }
+}

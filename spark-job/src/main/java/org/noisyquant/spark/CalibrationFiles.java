@@ -75,6 +75,7 @@ final class CalibrationFiles {
     oneFile(
         spark.createDataFrame(candidates(calibrated), CANDIDATES),
         output.staging("candidates.parquet"));
+    output.write("statistics/manifest.json", utf8(calibrated.manifest().toJson()));
     Path statistics = output.staging("statistics");
     calibrated.statistics().write().parquet(new Path(statistics, "sites.parquet").toString());
     calibrated

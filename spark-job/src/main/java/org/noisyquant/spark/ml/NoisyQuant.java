@@ -280,7 +280,7 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
         System.getProperty("os.arch"),
         spark.sparkContext().conf().getInt("spark.task.cpus", 1),
         model.sha256(),
-        preprocessing,
+        Provenance.preprocessing(preprocessing),
         calibrated.images().calibration(),
         calibrated.images().heldOut(),
         calibrated.images().quarantined().size(),

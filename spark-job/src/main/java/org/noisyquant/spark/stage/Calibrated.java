@@ -5,6 +5,7 @@ import java.util.Map;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.noisyquant.result.SiteResult;
+import org.noisyquant.result.StatisticsManifest;
 import org.noisyquant.search.ScoredCandidate;
 import org.noisyquant.search.SearchPass;
 
@@ -15,18 +16,21 @@ import org.noisyquant.search.SearchPass;
  * @param scores every candidate of every site with its losses, by pass
  * @param model the quantized ONNX model with noisy biases
  * @param baseline the quantized ONNX model without: same weights, each site's best clip
+ * @param manifest what the statistics were taken of
  * @param images which images it was made on
  * @param statistics (site, statistics): the merged statistics of each site, on the executors' disks
  *     until {@link #release}
  * @param imageRows (name, digest, part, reason): one row per image, likewise
  * @param secondsStatistics wall time of the statistics pass
  * @param secondsSearch wall time of the candidate passes
+ * @param release frees the executors' disks
  */
 public record Calibrated(
     List<SiteResult> sites,
     Map<SearchPass, List<List<ScoredCandidate>>> scores,
     byte[] model,
     byte[] baseline,
+    StatisticsManifest manifest,
     CalibrationImages images,
     Dataset<Row> statistics,
     Dataset<Row> imageRows,

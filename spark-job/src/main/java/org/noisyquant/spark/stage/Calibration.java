@@ -15,6 +15,7 @@ import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.quant.NoisyBias;
 import org.noisyquant.quant.QuantizedWeight;
 import org.noisyquant.result.SiteResult;
+import org.noisyquant.result.StatisticsManifest;
 import org.noisyquant.search.Candidate;
 import org.noisyquant.search.LossGrid;
 import org.noisyquant.search.Objective;
@@ -110,6 +111,12 @@ public final class Calibration {
         scores,
         export(quantizers, solutions, s -> s.chosen().candidate(), metadata),
         export(quantizers, solutions, s -> s.baseline().candidate(), metadata),
+        StatisticsManifest.of(
+            model.sha256(),
+            settings.preprocessing(),
+            settings.heldOutFraction(),
+            settings.seed(),
+            settings.sites().stream().map(SitePlan::site).toList()),
         used,
         statistics.sites(),
         statistics.imageRows(),

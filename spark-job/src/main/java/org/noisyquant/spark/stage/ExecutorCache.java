@@ -1,23 +1,37 @@
 package org.noisyquant.spark.stage;
 
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentMap;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.function.Supplier;
 import org.apache.spark.TaskContext;
+import org.apache.spark.util.TaskCompletionListener;
 import org.noisyquant.runtime.MatMulRunner;
 import org.noisyquant.runtime.ModelRunner;
 
 /**
- * What the tasks of one executor share: ONNX Runtime sessions and what is derived from a model. It
- * lives as long as the executor's JVM; {@link #release} frees what a job no longer needs where the
- * driver is the executor.
+ * What the tasks of one executor share: ONNX Runtime sessions and what is derived from a model. The
+ * first task that asks makes an entry; it stays for later tasks and passes until {@value #IDLE}
+ * others have been used since by no running task.
  */
 final class ExecutorCache {
-  private static final ConcurrentMap<String, AutoCloseable> ENTRIES = new ConcurrentHashMap<>();
+  /** Entries that no task uses and that are kept: those of one calibration and its evaluation. */
+  private static final int IDLE = 6;
+
+  private static final Map<String, Entry> ENTRIES = new LinkedHashMap<>(16, 0.75f, true);
+
+  private static final class Entry {
+    private final AutoCloseable value;
+    private int tasks;
+
+    private Entry(AutoCloseable value) {
+      this.value = value;
+    }
+  }
 
   private ExecutorCache() {}
 
-  /** The session of a model; opened by the first task that asks. */
+  /** The session of a model, for the running task. */
   static ModelRunner runner(ShippedModel model) {
     int threads = threads();
     return get(
@@ -26,34 +40,57 @@ final class ExecutorCache {
         () -> ModelRunner.open(model.path(), threads));
   }
 
-  /** The session for matrix products. */
+  /** The session for matrix products, for the running task. */
   static MatMulRunner products() {
     int threads = threads();
     return get("products " + threads, MatMulRunner.class, () -> MatMulRunner.open(threads));
   }
 
-  /** Anything else that tasks share, made by the first that asks. */
+  /**
+   * An entry, for the running task: it is not closed before the task ends.
+   *
+   * @param make makes it where it is not there; may ask for other entries
+   */
   static <T extends AutoCloseable> T get(String key, Class<T> type, Supplier<T> make) {
-    return type.cast(ENTRIES.computeIfAbsent(key, k -> make.get()));
+    synchronized (ENTRIES) {
+      Entry entry = ENTRIES.get(key);
+      if (entry == null) {
+        entry = new Entry(make.get());
+        ENTRIES.put(key, entry);
+      }
+      entry.tasks++;
+      Entry used = entry;
+      TaskContext.get().addTaskCompletionListener((TaskCompletionListener) task -> release(used));
+      return type.cast(entry.value);
+    }
   }
 
-  /** Closes everything in this JVM. No task may be running. */
-  static void release() {
-    for (String key : ENTRIES.keySet()) {
-      AutoCloseable entry = ENTRIES.remove(key);
-      if (entry != null) {
-        try {
-          entry.close();
-        } catch (Exception e) {
-          throw new IllegalStateException("cannot close " + key, e);
+  private static void release(Entry entry) {
+    synchronized (ENTRIES) {
+      entry.tasks--;
+      long idle = ENTRIES.values().stream().filter(e -> e.tasks == 0).count();
+      Iterator<Entry> oldest = ENTRIES.values().iterator();
+      while (idle > IDLE && oldest.hasNext()) {
+        Entry candidate = oldest.next();
+        if (candidate.tasks == 0) {
+          oldest.remove();
+          close(candidate.value);
+          idle--;
         }
       }
     }
   }
 
-  /** {@code spark.task.cpus} of the running task; 1 outside of one. */
+  private static void close(AutoCloseable value) {
+    try {
+      value.close();
+    } catch (Exception e) {
+      throw new IllegalStateException("cannot close " + value, e);
+    }
+  }
+
+  /** {@code spark.task.cpus} of the running task. */
   private static int threads() {
-    TaskContext task = TaskContext.get();
-    return task == null ? 1 : task.cpus();
+    return TaskContext.get().cpus();
   }
 }
