@@ -52,6 +52,80 @@ class ChannelHistogramsTest {
     assertThat(h.absMax(0)).isZero();
   }
 
+  /** Values at, just below and just above borders of bins, and next to zero. */
+  @Test
+  void noValueIsRoundedAcrossTheBorderOfItsBin() {
+    int exponent = 1;
+    float[] values = new float[6 * 1022];
+    for (int i = 0; i < 1022; i++) {
+      float border = (i - 511) * 2f;
+      values[6 * i] = border;
+      values[6 * i + 1] = Math.nextUp(border);
+      values[6 * i + 2] = Math.nextDown(border);
+      values[6 * i + 3] = border + 1e-4f;
+      values[6 * i + 4] = border - 1e-4f;
+      values[6 * i + 5] = border + 1;
+    }
+    ChannelHistograms h = ChannelHistograms.empty(1);
+
+    h.update(values, 0, values.length);
+
+    int[] expected = new int[ChannelHistograms.BINS];
+    for (float v : values) {
+      expected[(int) Math.floor(v / 2.0) + 512]++;
+    }
+    assertThat(h.exponent(0)).isEqualTo(exponent);
+    for (int bin = 0; bin < expected.length; bin++) {
+      assertThat(h.count(0, bin)).as("bin %d", bin).isEqualTo(expected[bin]);
+    }
+  }
+
+  @Test
+  void theOrderOfZerosDoesNotMatter() {
+    ChannelHistograms a = ChannelHistograms.empty(1);
+    ChannelHistograms b = ChannelHistograms.empty(1);
+
+    a.update(new float[] {0f, -0f, 1f}, 0, 3);
+    b.update(new float[] {-0f, 1f, 0f}, 0, 3);
+
+    assertThat(a.minimum(0)).isEqualTo(b.minimum(0));
+    assertThat(a.count(0, 512)).isEqualTo(2).isEqualTo(b.count(0, 512));
+  }
+
+  @Test
+  void manyTokensAreCountedAsIfOneByOne() {
+    Random random = new Random(8);
+    int channels = 100;
+    int tokens = 1500;
+    float[] values = new float[tokens * channels];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) (random.nextGaussian() * (1 + i % channels));
+    }
+    ChannelHistograms atOnce = ChannelHistograms.empty(channels);
+    ChannelHistograms oneByOne = ChannelHistograms.empty(channels);
+
+    atOnce.update(values, 0, tokens);
+    for (int t = 0; t < tokens; t++) {
+      oneByOne.update(values, t, t + 1);
+    }
+
+    assertSameCounts(atOnce, oneByOne);
+  }
+
+  @Test
+  void anUpdateThatIsRefusedCountsNothing() {
+    ChannelHistograms h = ChannelHistograms.empty(1);
+    h.update(new float[] {1f}, 0, 1);
+
+    assertThatThrownBy(() -> h.update(new float[] {3f, Float.NaN, 5f}, 0, 3))
+        .isInstanceOf(NoisyQuantException.class)
+        .hasMessageContaining("NaN");
+
+    assertThat(h.tokens()).isEqualTo(1);
+    assertThat(h.maximum(0)).isEqualTo(1f);
+    assertThat(h.count(0, 512 + 256)).isEqualTo(1);
+  }
+
   @Test
   void mergingIsAssociativeAndCommutative() {
     Random random = new Random(5);
