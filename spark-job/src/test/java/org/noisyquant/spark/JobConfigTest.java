@@ -56,7 +56,7 @@ class JobConfigTest {
                 JobConfig.Quantization.ReduceRange.FALSE));
     assertThat(config.search())
         .isEqualTo(
-            new JobConfig.Search(JobConfig.Search.Mode.GRID, Objective.OUTPUT, 0.25, 100, 40, 50));
+            new JobConfig.Search(JobConfig.Search.Mode.GRID, Objective.OUTPUT, 0.1, 100, 40, 50));
     assertThat(config.output()).isEqualTo(new JobConfig.Output("", false));
     assertThat(config.job()).isEqualTo(new JobConfig.Job(0, 0));
   }

@@ -51,7 +51,7 @@ class NoisyQuantJobTest {
     run("calibrate", "--help");
     assertThat(out.toString().replaceAll("\\s+", " "))
         .contains("bits of the weights, 2 to 8 (default: 8)")
-        .contains("above 0 to 1 (default: 0.25)")
+        .contains("above 0 to 1 (default: 0.1)")
         .contains("FP32 ONNX model (required)");
   }
 

@@ -110,7 +110,7 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
     setDefault(clipCandidates, 100);
     setDefault(shiftCandidates, 40);
     setDefault(rangeCandidates, 50);
-    setDefault(tokenFraction, 0.25);
+    setDefault(tokenFraction, 0.1);
     setDefault(heldOutFraction, 0.125);
     setDefault(maxBadFraction, 0.05);
     setDefault(seed, 0L);
