@@ -81,13 +81,8 @@ final class CalibrateStep implements JobStep {
       ImageSource calibration = count == 0 ? all : all.sample(count, config.job().seed());
       Optional<ImageSource> evaluation =
           config.evaluation().path().map(path -> ImageSource.list(spark, path));
+      Optional<Labels> labels = LabelSource.of(config, evaluation.orElse(all), hadoop);
       ImageSource labelled = evaluation.orElse(calibration);
-      Optional<Labels> labels =
-          config
-              .evaluation()
-              .labels()
-              .map(path -> Labels.read(path, hadoop))
-              .or(() -> Labels.beside(labelled, hadoop));
       labels.ifPresent(l -> l.check(labelled.names(), classes));
       return new Inputs(calibration, evaluation, labels);
     }

@@ -42,18 +42,11 @@ final class EvaluateStep implements JobStep {
               model.graph().output(),
               ModelFiles.bytes(hadoop, config.evaluation().models().get(i))));
     }
-    ImageSource images = ImageSource.list(spark, config.images().path());
-    if (config.images().count() > 0) {
-      images = images.sample(config.images().count(), config.job().seed());
-    }
-    ImageSource listed = images;
-    Optional<Labels> labels =
-        config
-            .evaluation()
-            .labels()
-            .map(file -> Labels.read(file, hadoop))
-            .or(() -> Labels.beside(listed, hadoop));
-    labels.ifPresent(l -> l.check(listed.names(), model.graph().classes()));
+    ImageSource all = ImageSource.list(spark, config.images().path());
+    int count = config.images().count();
+    ImageSource images = count == 0 ? all : all.sample(count, config.job().seed());
+    Optional<Labels> labels = LabelSource.of(config, all, hadoop);
+    labels.ifPresent(l -> l.check(images.names(), model.graph().classes()));
     EvaluationResult result =
         new EvaluateStage(
                 JavaSparkContext.fromSparkContext(spark.sparkContext()),

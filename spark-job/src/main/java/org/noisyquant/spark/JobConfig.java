@@ -10,7 +10,6 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.SortedMap;
-import java.util.TreeMap;
 import org.apache.hadoop.conf.Configuration;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
@@ -159,18 +158,6 @@ public record JobConfig(
       }
     }
     return parsed;
-  }
-
-  /**
-   * The values that results depend on: without {@code output} and the number of partitions. For
-   * fingerprints and for files that are to be the same on every cluster.
-   */
-  public SortedMap<String, Object> resultValues() {
-    SortedMap<String, Object> kept = new TreeMap<>(values);
-    kept.remove(JobKey.OUTPUT_PATH.path());
-    kept.remove(JobKey.OUTPUT_OVERWRITE.path());
-    kept.remove(JobKey.PARTITIONS.path());
-    return kept;
   }
 
   private static JobConfig parse(Map<JobKey, ?> flags, Config file) {
