@@ -26,7 +26,8 @@ enum JobKey {
       "evaluation.labels",
       "--labels",
       "FILE",
-      "CSV file with the header file,label; default: labels.csv in the folder of the images"),
+      "CSV file with the header file,label, or `folders` where each image lies in the folder of"
+          + " its class; default: labels.csv in the folder of the images"),
   EVALUATION_BOOTSTRAP_REPLICATES("evaluation.bootstrapReplicates"),
   EVALUATION_MODELS(
       "evaluation.models",
