@@ -43,7 +43,7 @@ public final class NoisyQuantJob {
   }
 
   /** The commands, each with its work: the one place that says what there is. */
-  private static List<JobCommand> commands() {
+  static List<JobCommand> commands() {
     JobStep calibrate = new CalibrateStep();
     return List.of(
         new CalibrateCommand(calibrate),

@@ -12,9 +12,11 @@ import java.util.Optional;
 import java.util.stream.Stream;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.noisyquant.spark.testing.LocalSpark;
 
 /** Whole runs of the command line on a local Spark, with small real steps. */
 class NoisyQuantJobIT {
@@ -24,6 +26,11 @@ class NoisyQuantJobIT {
   private Path output;
 
   @TempDir Path folder;
+
+  @BeforeAll
+  static void noSharedSessionRuns() {
+    LocalSpark.stop();
+  }
 
   @BeforeEach
   void writeTwoImages() throws IOException {

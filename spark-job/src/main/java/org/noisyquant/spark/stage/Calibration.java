@@ -34,7 +34,7 @@ import org.slf4j.LoggerFactory;
 public final class Calibration {
   private static final Logger LOG = LoggerFactory.getLogger(Calibration.class);
 
-  private static final long TOKEN_SALT = 0x746F6B656EL;
+  static final long TOKEN_SALT = 0x746F6B656EL;
   private static final double NANOS = 1e9;
 
   private final CalibrationSettings settings;

@@ -1,0 +1,244 @@
+package org.noisyquant.spark.stage;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.withinPercentage;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.assertj.core.data.Percentage;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.noisyquant.graph.ActivationSite;
+import org.noisyquant.image.Preprocessing;
+import org.noisyquant.image.Preprocessor;
+import org.noisyquant.onnx.ActivationTaps;
+import org.noisyquant.onnx.OnnxModel;
+import org.noisyquant.quant.NoisyBias;
+import org.noisyquant.result.SiteResult;
+import org.noisyquant.runtime.MatMulRunner;
+import org.noisyquant.runtime.ModelRunner;
+import org.noisyquant.search.Candidate;
+import org.noisyquant.search.CandidateGrid;
+import org.noisyquant.search.CandidateScorer;
+import org.noisyquant.search.Objective;
+import org.noisyquant.search.ScoredCandidate;
+import org.noisyquant.search.SearchPass;
+import org.noisyquant.search.SiteObjective;
+import org.noisyquant.search.SiteQuantizer;
+import org.noisyquant.search.TokenSample;
+import org.noisyquant.spark.testing.LocalSpark;
+import org.noisyquant.stats.SiteStatistics;
+import org.noisyquant.stats.SiteStatistics.Part;
+import org.noisyquant.testing.TestData;
+import org.noisyquant.testing.TestImages;
+
+/**
+ * Calibration on Spark against a plain loop over the same images, sites and candidates on one
+ * thread: the passes, shuffles and sums add nothing and lose nothing.
+ */
+class CalibrationReferenceIT {
+  private static final int IMAGES = 12;
+  private static final double HELD_OUT = 0.3;
+  private static final double TOKENS = 0.5;
+  private static final long SEED = 1;
+  private static final CandidateGrid GRID = new CandidateGrid(8, 4, 6);
+
+  /**
+   * Relative 1e-8: Spark's sums are exact, but of losses rounded once per image to a coarse grid.
+   */
+  private static final Percentage SAME = withinPercentage(1e-6);
+
+  /** One image's activations of one site. */
+  private record Activations(String digest, Part part, float[] x, int tokens) {}
+
+  @TempDir static Path folder;
+
+  private static OnnxModel model;
+  private static List<SitePlan> plans;
+  private static final List<List<Activations>> SITES = new ArrayList<>();
+  private static Calibrated calibrated;
+
+  @BeforeAll
+  static void calibrateOnSparkAndCollectActivationsWithout() throws IOException {
+    Path images = Files.createDirectory(folder.resolve("images"));
+    try (Stream<Path> files = Files.list(TestData.fashion("calibration"))) {
+      for (Path file :
+          files.filter(f -> f.toString().endsWith("png")).sorted().limit(IMAGES).toList()) {
+        Files.copy(file, images.resolve(file.getFileName()));
+      }
+    }
+    model = OnnxModel.read(TestData.fashion("fashion_vit.onnx"));
+    plans =
+        model.graph().sites().stream()
+            .filter(site -> site.name().matches("blocks\\.[03]\\..*"))
+            .map(site -> new SitePlan(site, 6, 5))
+            .toList();
+    assertThat(plans).hasSize(8);
+    Preprocessor preprocessor =
+        TestImages.preprocessor(TestData.fashion("preprocessor_config_vit.json"), model.graph());
+    calibrated = onSpark(images);
+    collect(images, preprocessor);
+  }
+
+  @AfterAll
+  static void release() {
+    calibrated.release().run();
+  }
+
+  private static Calibrated onSpark(Path images) throws IOException {
+    SparkSession spark = LocalSpark.session();
+    Path file = TestData.fashion("preprocessor_config_vit.json");
+    Preprocessing preprocessing =
+        Preprocessing.fromJson(
+            Files.readString(file), file.toString(), model.graph().height(), model.graph().width());
+    CalibrationSettings settings =
+        new CalibrationSettings(
+            model, preprocessing, plans, GRID, Objective.OUTPUT, TOKENS, HELD_OUT, 0, SEED);
+    return new Calibration(JavaSparkContext.fromSparkContext(spark.sparkContext()), settings)
+        .run(ImageSource.list(spark, images.toString()).read(3), Map.of());
+  }
+
+  private static void collect(Path images, Preprocessor preprocessor) throws IOException {
+    List<String> tensors = plans.stream().map(plan -> plan.site().tensor()).toList();
+    plans.forEach(plan -> SITES.add(new ArrayList<>()));
+    Path tapped = folder.resolve("tapped.onnx");
+    Files.write(tapped, ActivationTaps.addTo(model, tensors));
+    try (ModelRunner runner = ModelRunner.open(tapped, 1);
+        ModelRunner.Run run =
+            runner.newRun(model.graph().height(), model.graph().width(), tensors);
+        Stream<Path> files = Files.list(images)) {
+      for (Path file : files.toList()) {
+        String digest = ImageHash.digest(Files.readAllBytes(file));
+        Part part = ImageHash.isHeldOut(SEED, digest, HELD_OUT) ? Part.HELD_OUT : Part.CALIBRATION;
+        run.run(TestImages.read(file, preprocessor));
+        for (int i = 0; i < tensors.size(); i++) {
+          float[] x = run.values(i);
+          int tokens = x.length / plans.get(i).site().channels();
+          SITES.get(i).add(new Activations(digest, part, x, tokens));
+        }
+      }
+    }
+  }
+
+  @Test
+  void theStatisticsAreThoseOfOneLoop() {
+    Map<Integer, byte[]> onSpark = new HashMap<>();
+    for (Row row : calibrated.statistics().collectAsList()) {
+      onSpark.put(row.getInt(0), row.getAs(1));
+    }
+    assertThat(onSpark).hasSize(plans.size());
+    for (int i = 0; i < plans.size(); i++) {
+      ActivationSite site = plans.get(i).site();
+      SiteStatistics statistics =
+          SiteStatistics.empty(site.index(), site.channels(), site.prefixTokens());
+      SITES.get(i).forEach(a -> statistics.update(a.part(), a.x(), a.tokens()));
+      assertThat(onSpark.get(site.index())).as(site.name()).isEqualTo(statistics.toBytes());
+    }
+  }
+
+  @Test
+  void bothPartsHaveTheirImages() {
+    long heldOut = SITES.get(0).stream().filter(a -> a.part() == Part.HELD_OUT).count();
+    assertThat(calibrated.images().heldOut()).isEqualTo(heldOut).isBetween(2L, 6L);
+    assertThat(calibrated.images().calibration()).isEqualTo(IMAGES - heldOut);
+  }
+
+  @Test
+  void everyCandidateHasTheLossOfOneLoopAndTheSameOnesAreChosen() {
+    try (MatMulRunner products = MatMulRunner.open(1)) {
+      for (int i = 0; i < plans.size(); i++) {
+        check(i, products);
+      }
+    }
+  }
+
+  private static void check(int position, MatMulRunner products) {
+    SitePlan plan = plans.get(position);
+    SiteResult result = calibrated.sites().get(position);
+    float absMax = 0;
+    for (Activations a : SITES.get(position)) {
+      for (float value : a.x()) {
+        absMax = a.part() == Part.CALIBRATION ? Math.max(absMax, Math.abs(value)) : absMax;
+      }
+    }
+    assertThat(result.absMax()).isEqualTo(absMax);
+    SiteQuantizer quantizer =
+        new SiteQuantizer(
+            plan.activationBits(),
+            absMax,
+            NoisyBias.unit(SEED, plan.site().index(), plan.site().channels()));
+    try (SiteObjective objective = SiteObjective.output(products, plan.quantizedWeights(model))) {
+      CandidateScorer scorer = new CandidateScorer(products);
+      Candidate best = Candidate.MIN_MAX;
+      double bestLoss = 0;
+      for (SearchPass pass : SearchPass.values()) {
+        List<Candidate> candidates = pass.candidates(GRID, best);
+        Map<Part, double[]> losses = losses(position, scorer, objective, quantizer, candidates);
+        double[] own = losses.get(Part.CALIBRATION);
+        List<ScoredCandidate> scored = calibrated.scores().get(pass).get(position);
+        int lowest = 0;
+        for (int k = 0; k < own.length; k++) {
+          String what = plan.site().name() + " " + candidates.get(k);
+          assertThat(scored.get(k).candidate()).isEqualTo(candidates.get(k));
+          assertThat(scored.get(k).loss()).as(what).isCloseTo(own[k], SAME);
+          assertThat(scored.get(k).heldOutLoss())
+              .as(what)
+              .isCloseTo(losses.get(Part.HELD_OUT)[k], SAME);
+          lowest = own[k] < own[lowest] ? k : lowest;
+        }
+        assertThat(scored).hasSize(own.length);
+        best = candidates.get(lowest);
+        bestLoss = own[lowest];
+        if (pass == SearchPass.CLIP) {
+          assertThat(result.minMax().loss()).isCloseTo(own[0], SAME);
+          assertThat(result.baseline().clip()).isEqualTo(best.clip());
+          assertThat(result.baseline().loss()).isCloseTo(bestLoss, SAME);
+        }
+      }
+      assertThat(result.chosen().clip()).isEqualTo(best.clip());
+      assertThat(result.chosen().shift()).isEqualTo(best.shift());
+      assertThat(result.chosen().range()).isEqualTo(best.range());
+      assertThat(result.chosen().loss()).isCloseTo(bestLoss, SAME);
+    }
+  }
+
+  /** Mean squared errors per token and output, of each part. */
+  private static Map<Part, double[]> losses(
+      int position,
+      CandidateScorer scorer,
+      SiteObjective objective,
+      SiteQuantizer quantizer,
+      List<Candidate> candidates) {
+    ActivationSite site = plans.get(position).site();
+    TokenSample sample = new TokenSample(TOKENS, SEED ^ Calibration.TOKEN_SALT);
+    Map<Part, double[]> sums = new EnumMap<>(Part.class);
+    Map<Part, Long> tokens = new EnumMap<>(Part.class);
+    for (Activations a : SITES.get(position)) {
+      float[] chosen = new float[a.x().length];
+      int rows =
+          sample.choose(a.digest(), site.index(), a.x(), a.tokens(), site.channels(), chosen);
+      double[] losses = new double[candidates.size()];
+      scorer.score(objective, quantizer, candidates, chosen, rows, losses);
+      double[] sum = sums.computeIfAbsent(a.part(), p -> new double[losses.length]);
+      Arrays.setAll(sum, k -> sum[k] + losses[k]);
+      tokens.merge(a.part(), (long) rows, Long::sum);
+    }
+    sums.forEach(
+        (part, sum) ->
+            Arrays.setAll(sum, k -> sum[k] / ((double) tokens.get(part) * site.outputs())));
+    return sums;
+  }
+}
