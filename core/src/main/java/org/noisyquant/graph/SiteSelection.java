@@ -35,6 +35,18 @@ public record SiteSelection(List<String> include, List<String> exclude, boolean 
     return anyMatches(exclude, site.name()) ? "quantization.exclude matches" : "";
   }
 
+  /**
+   * Patterns that match the name of no site at all: most often mistyped.
+   *
+   * @param globs {@link #include} or {@link #exclude}
+   * @param sites all sites of a model
+   */
+  public static List<String> unmatched(List<String> globs, List<ActivationSite> sites) {
+    return globs.stream()
+        .filter(glob -> sites.stream().noneMatch(site -> anyMatches(List.of(glob), site.name())))
+        .toList();
+  }
+
   private static boolean anyMatches(List<String> globs, String name) {
     return globs.stream().anyMatch(glob -> pattern(glob).matcher(name).matches());
   }

@@ -9,9 +9,12 @@ import org.noisyquant.graph.ActivationSite.Role;
 import org.noisyquant.graph.SiteSelection;
 import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.spark.stage.SitePlan;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** From an Estimator's parameters to what is quantized, and how. */
 final class SitePlanner {
+  private static final Logger LOG = LoggerFactory.getLogger(SitePlanner.class);
   private static final int REDUCED_BITS = 7;
 
   private final NoisyQuantParams params;
@@ -34,9 +37,12 @@ final class SitePlanner {
    */
   List<SitePlan> plan(OnnxModel model, String path) {
     SiteSelection selection = selection();
+    List<ActivationSite> sites = model.graph().sites();
+    warnOfUnmatched("include", selection.include(), sites, path);
+    warnOfUnmatched("exclude", selection.exclude(), sites, path);
     int edgeBits = params.value(params.edgeBits(), Integer.class);
     List<SitePlan> plans = new ArrayList<>();
-    for (ActivationSite site : model.graph().sites()) {
+    for (ActivationSite site : sites) {
       if (!selection.selects(site)) {
         continue;
       }
@@ -53,13 +59,20 @@ final class SitePlanner {
           String.format(
               "model %s has %d activation sites of linear layers, none of which is selected"
                   + " (quantization.include %s, .exclude %s, .head %s); `inspect` lists them",
-              path,
-              model.graph().sites().size(),
-              selection.include(),
-              selection.exclude(),
-              selection.head()));
+              path, sites.size(), selection.include(), selection.exclude(), selection.head()));
     }
     return plans;
+  }
+
+  private static void warnOfUnmatched(
+      String key, List<String> globs, List<ActivationSite> sites, String path) {
+    for (String glob : SiteSelection.unmatched(globs, sites)) {
+      LOG.warn(
+          "quantization.{} = {} matches no site of {}; `inspect` lists their names",
+          key,
+          glob,
+          path);
+    }
   }
 
   private int reduced(int weightBits) {
