@@ -80,7 +80,10 @@ final class CalibrateStep implements JobStep {
       }
       ImageSource calibration = count == 0 ? all : all.sample(count, config.job().seed());
       Optional<ImageSource> evaluation =
-          config.evaluation().path().map(path -> ImageSource.list(spark, path));
+          config
+              .evaluation()
+              .path()
+              .map(path -> ImageSource.list(spark, path, JobKey.EVALUATION_PATH.toString()));
       Optional<Labels> labels = LabelSource.of(config, evaluation.orElse(all), hadoop);
       ImageSource labelled = evaluation.orElse(calibration);
       labels.ifPresent(l -> l.check(labelled.names(), classes));

@@ -40,7 +40,10 @@ final class EvaluateStep implements JobStep {
           new EvaluateStage.Subject(
               names.get(i),
               model.graph().output(),
-              ModelFiles.bytes(hadoop, config.evaluation().models().get(i))));
+              ModelFiles.bytes(
+                  hadoop,
+                  config.evaluation().models().get(i),
+                  JobKey.EVALUATION_MODELS.toString())));
     }
     ImageSource all = ImageSource.list(spark, config.images().path());
     int count = config.images().count();

@@ -15,6 +15,8 @@ import org.noisyquant.onnx.OnnxModel;
 
 /** Models and what comes beside them, at any Hadoop FileSystem URI. */
 public final class ModelFiles {
+  private static final String KEY = "model.path (--model)";
+
   private ModelFiles() {}
 
   /**
@@ -31,21 +33,22 @@ public final class ModelFiles {
         return OnnxModel.read(local.pathToFile(path).toPath());
       }
     } catch (IOException | IllegalArgumentException e) {
-      throw notFound(uri, e);
+      throw notFound(uri, KEY, e);
     }
-    return OnnxModel.parse(bytes(hadoop, uri), uri);
+    return OnnxModel.parse(bytes(hadoop, uri, KEY), uri);
   }
 
   /**
    * Reads the bytes of any model.
    *
+   * @param key what gave the path, for messages
    * @throws NoisyQuantException MODEL_NOT_FOUND or MODEL_UNREADABLE
    */
-  public static byte[] bytes(Configuration hadoop, String uri) {
+  public static byte[] bytes(Configuration hadoop, String uri, String key) {
     try {
       return HadoopFiles.read(hadoop, uri);
     } catch (FileNotFoundException | IllegalArgumentException e) {
-      throw notFound(uri, e);
+      throw notFound(uri, key, e);
     } catch (IOException e) {
       throw new NoisyQuantException(
           ErrorCode.MODEL_UNREADABLE, "model " + uri + " cannot be read: " + e.getMessage(), e);
@@ -104,10 +107,10 @@ public final class ModelFiles {
         cause);
   }
 
-  private static NoisyQuantException notFound(String uri, Exception cause) {
+  private static NoisyQuantException notFound(String uri, String key, Exception cause) {
     return new NoisyQuantException(
         ErrorCode.MODEL_NOT_FOUND,
-        "there is no model at " + uri + " (" + cause.getMessage() + "); check model.path (--model)",
+        "there is no model at " + uri + " (" + cause.getMessage() + "); check " + key,
         cause);
   }
 }

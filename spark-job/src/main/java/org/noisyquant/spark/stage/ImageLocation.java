@@ -24,7 +24,7 @@ record ImageLocation(String pattern, String folder) implements Serializable {
   private static final Pattern WILDCARD = Pattern.compile("[*?\\[\\]{}\\\\]");
 
   /** Takes a path that exists literally, even with wildcard characters, before a glob. */
-  static ImageLocation find(String given, Configuration configuration) {
+  static ImageLocation find(String given, String key, Configuration configuration) {
     try {
       Path path = new Path(given);
       FileSystem files = path.getFileSystem(configuration);
@@ -34,7 +34,7 @@ record ImageLocation(String pattern, String folder) implements Serializable {
         Path folder = status.isDirectory() ? qualified : qualified.getParent();
         return new ImageLocation(escaped(qualified), folder.toString());
       } catch (FileNotFoundException e) {
-        return glob(given, path, qualified, files);
+        return glob(given, key, path, qualified, files);
       }
     } catch (IOException | IllegalArgumentException e) {
       throw new NoisyQuantException(
@@ -43,18 +43,19 @@ record ImageLocation(String pattern, String folder) implements Serializable {
               + given
               + "' ("
               + e.getMessage()
-              + "). Check images.path (--images) and the access to it",
+              + "). Check "
+              + key
+              + " and the access to it",
           e);
     }
   }
 
-  private static ImageLocation glob(String given, Path path, Path qualified, FileSystem files)
-      throws IOException {
+  private static ImageLocation glob(
+      String given, String key, Path path, Path qualified, FileSystem files) throws IOException {
     FileStatus[] matches = files.globStatus(path);
     if (matches == null || matches.length == 0) {
       throw new NoisyQuantException(
-          ErrorCode.NO_IMAGES,
-          "no images at " + given + ": nothing is there. Check images.path (--images)");
+          ErrorCode.NO_IMAGES, "no images at " + given + ": nothing is there. Check " + key);
     }
     Path folder = qualified;
     while (WILDCARD.matcher(folder.toString()).find()) {

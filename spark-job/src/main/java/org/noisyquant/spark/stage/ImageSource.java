@@ -44,7 +44,17 @@ public final class ImageSource {
    * @throws NoisyQuantException NO_IMAGES if the path does not exist or has no image
    */
   public static ImageSource list(SparkSession spark, String path) {
-    ImageLocation location = ImageLocation.find(path, spark.sparkContext().hadoopConfiguration());
+    return list(spark, path, "images.path (--images)");
+  }
+
+  /**
+   * The same.
+   *
+   * @param key what gave the path, for messages
+   */
+  public static ImageSource list(SparkSession spark, String path, String key) {
+    ImageLocation location =
+        ImageLocation.find(path, key, spark.sparkContext().hadoopConfiguration());
     List<String> names =
         spark
             .read()
@@ -65,8 +75,8 @@ public final class ImageSource {
           ErrorCode.NO_IMAGES,
           "no images at "
               + path
-              + ": looked for files *.jpg, *.jpeg and *.png in it and in the folders below. Check"
-              + " images.path (--images)");
+              + ": looked for files *.jpg, *.jpeg and *.png in it and in the folders below. Check "
+              + key);
     }
     return new ImageSource(spark, location, names);
   }
