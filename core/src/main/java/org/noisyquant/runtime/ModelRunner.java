@@ -90,8 +90,7 @@ public final class ModelRunner implements AutoCloseable {
             + where
             + ": "
             + e.getMessage()
-            + "; check that the FP32 model"
-            + " runs in ONNX Runtime on its own");
+            + "; check that the model runs in ONNX Runtime on its own");
   }
 
   /**

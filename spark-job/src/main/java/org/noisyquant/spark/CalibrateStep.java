@@ -18,6 +18,7 @@ import org.noisyquant.spark.io.OutputFolder;
 import org.noisyquant.spark.ml.NoisyQuantModel;
 import org.noisyquant.spark.stage.Calibrated;
 import org.noisyquant.spark.stage.EvaluateStage;
+import org.noisyquant.spark.stage.Evaluated;
 import org.noisyquant.spark.stage.ImageSource;
 import org.noisyquant.spark.stage.Labels;
 import org.slf4j.Logger;
@@ -49,9 +50,8 @@ final class CalibrateStep implements JobStep {
       calibrated.release().run();
     }
     return evaluate(spark, config, inputs, model, metrics)
-            .map(EvaluationResult::toText)
-            .map(table -> table + "\n")
-            .orElse("nothing was evaluated: no evaluation images, and none was held out\n")
+            .map(result -> table(result, inputs))
+            .orElse("nothing was evaluated: no evaluation image could be read, or was held out\n")
         + String.format(
             Locale.ROOT,
             "%d sites quantized at W%dA%d from %d images",
@@ -59,6 +59,14 @@ final class CalibrateStep implements JobStep {
             config.quantization().weightBits(),
             config.quantization().activationBits(),
             calibrated.images().calibration());
+  }
+
+  private static String table(EvaluationResult result, Inputs inputs) {
+    String note =
+        inputs.evaluation.isPresent()
+            ? ""
+            : "no evaluation images are given: these are the held-out calibration images\n";
+    return result.toText() + "\n" + note;
   }
 
   /** The images of a run, listed before anything is computed. */
@@ -113,11 +121,17 @@ final class CalibrateStep implements JobStep {
     }
     Dataset<Row> images =
         inputs.evaluation.orElse(inputs.calibration).read(Partitions.of(spark, config));
-    Optional<EvaluationResult> result = stage.run(images, inputs.labels, onlyHeldOut);
+    Evaluated evaluated = stage.run(images, inputs.labels, onlyHeldOut);
+    if (evaluated.unreadable().count() > 0) {
+      // No reason to throw a finished calibration away.
+      LOG.warn("{}", evaluated.missing());
+    }
     metrics.putSeconds("evaluate", start);
     metrics.put("evaluation.heldOut", onlyHeldOut);
+    metrics.put("evaluation.quarantined", evaluated.unreadable().count());
+    Optional<EvaluationResult> result = evaluated.result();
     result.ifPresent(r -> r.toMetrics().forEach(metrics::put));
-    result.ifPresent(r -> metrics.put("evaluation.images", r.images()));
+    metrics.put("evaluation.images", result.map(EvaluationResult::images).orElse(0L));
     return result;
   }
 

@@ -20,11 +20,16 @@ import org.noisyquant.spark.io.Metrics;
 import org.noisyquant.spark.io.ModelFiles;
 import org.noisyquant.spark.io.OutputFolder;
 import org.noisyquant.spark.stage.EvaluateStage;
+import org.noisyquant.spark.stage.Evaluated;
 import org.noisyquant.spark.stage.ImageSource;
 import org.noisyquant.spark.stage.Labels;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The work of {@code evaluate}: any quantized models against the FP32 model. */
 final class EvaluateStep implements JobStep {
+  private static final Logger LOG = LoggerFactory.getLogger(EvaluateStep.class);
+
   @Override
   public String run(SparkSession spark, JobConfig config, OutputFolder output, Metrics metrics) {
     Configuration hadoop = spark.sparkContext().hadoopConfiguration();
@@ -50,7 +55,7 @@ final class EvaluateStep implements JobStep {
     ImageSource images = count == 0 ? all : all.sample(count, config.job().seed());
     Optional<Labels> labels = LabelSource.of(config, all, hadoop);
     labels.ifPresent(l -> l.check(images.names(), model.graph().classes()));
-    EvaluationResult result =
+    Evaluated evaluated =
         new EvaluateStage(
                 JavaSparkContext.fromSparkContext(spark.sparkContext()),
                 new EvaluateStage.Subject("fp32", model.graph().output(), model.bytes()),
@@ -59,12 +64,9 @@ final class EvaluateStep implements JobStep {
                 0,
                 config.evaluation().bootstrapReplicates(),
                 config.job().seed())
-            .run(images.read(Partitions.of(spark, config)), labels, false)
-            .orElseThrow(
-                () ->
-                    new NoisyQuantException(
-                        ErrorCode.TOO_MANY_BAD_IMAGES,
-                        "none of the images of " + config.images().path() + " can be read"));
+            .run(images.read(Partitions.of(spark, config)), labels, false);
+    metrics.put("evaluation.quarantined", evaluated.unreadable().count());
+    EvaluationResult result = check(evaluated, config.images().maxBadFraction());
     metrics.put("evaluation.images", result.images());
     List<String> prefixes = new ArrayList<>(List.of("fp32"));
     prefixes.addAll(names);
@@ -72,6 +74,22 @@ final class EvaluateStep implements JobStep {
     String table = result.toText();
     output.write("evaluation.txt", (table + "\n").getBytes(StandardCharsets.UTF_8));
     return table + String.format(Locale.ROOT, "%n%d images evaluated", result.images());
+  }
+
+  private static EvaluationResult check(Evaluated evaluated, double maxBadFraction) {
+    long unreadable = evaluated.unreadable().count();
+    if (evaluated.result().isEmpty() || unreadable > maxBadFraction * evaluated.images()) {
+      throw new NoisyQuantException(
+          ErrorCode.TOO_MANY_BAD_IMAGES,
+          evaluated.missing()
+              + "; images.maxBadFraction = "
+              + maxBadFraction
+              + " allows less. Replace or remove them");
+    }
+    if (unreadable > 0) {
+      LOG.warn("{}", evaluated.missing());
+    }
+    return evaluated.result().get();
   }
 
   /** File names without their ending as names of metrics, made unique by a number. */

@@ -2,16 +2,15 @@ package org.noisyquant.spark.stage;
 
 import java.io.Serializable;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
-import org.noisyquant.evaluate.EvaluationResult;
 import org.noisyquant.evaluate.EvaluationSums;
 import org.noisyquant.evaluate.ImageScore;
 import org.noisyquant.evaluate.Logits;
@@ -85,21 +84,28 @@ public final class EvaluateStage {
    * @param images rows of {@link ImageFile#SCHEMA}
    * @param labels classes of the images, where known
    * @param onlyHeldOut whether images outside of the held-out part are left out
-   * @return empty if no image was left
+   * @throws NoisyQuantException MODEL_RUN_FAILED naming the model
    */
-  public Optional<EvaluationResult> run(
-      Dataset<Row> images, Optional<Labels> labels, boolean onlyHeldOut) {
+  public Evaluated run(Dataset<Row> images, Optional<Labels> labels, boolean onlyHeldOut) {
     Task task =
         new Task(
             new ArrayList<>(models), input, replicates, seed, labels.orElse(null), onlyHeldOut);
-    byte[] merged =
+    Partial all =
         images
             .javaRDD()
             .mapPartitions(task::partition)
             .treeReduce(EvaluateStage::merge, TREE_DEPTH);
-    EvaluationResult result = EvaluationSums.fromBytes(merged).result();
-    return result.images() == 0 ? Optional.empty() : Optional.of(result);
+    return new Evaluated(
+        all.evaluated == 0
+            ? Optional.empty()
+            : Optional.of(EvaluationSums.fromBytes(all.sums).result()),
+        all.evaluated + all.unreadable.count(),
+        all.unreadable);
   }
+
+  /** What is known of some of the images. */
+  private record Partial(byte[] sums, long evaluated, Unreadable unreadable)
+      implements Serializable {}
 
   /** What is done on the executors; labels are null where there are none. */
   private record Task(
@@ -111,59 +117,86 @@ public final class EvaluateStage {
       boolean onlyHeldOut)
       implements Serializable {
 
-    Iterator<byte[]> partition(Iterator<Row> images) {
+    Iterator<Partial> partition(Iterator<Row> images) {
       List<String> names = models.stream().map(Named::name).toList();
       EvaluationSums sums =
           EvaluationSums.empty(names.get(0), names.subList(1, names.size()), replicates, seed);
+      long evaluated = 0;
+      Unreadable unreadable = Unreadable.NONE;
       if (images.hasNext()) {
         ImageInput.Reader reader = input.newReader();
         List<ModelRunner.Run> runs = new ArrayList<>();
         try {
           for (Named model : models) {
-            runs.add(
-                ExecutorCache.runner(model.model())
-                    .newRun(input.height(), input.width(), List.of(model.output())));
+            runs.add(named(model, () -> open(model)));
           }
           while (images.hasNext()) {
-            evaluate(ImageFile.of(images.next()), runs, reader).ifPresent(sums::update);
+            ImageFile image = ImageFile.of(images.next());
+            if (onlyHeldOut && input.part(image.digest()) != Part.HELD_OUT) {
+              continue;
+            }
+            ImageInput.Pixels pixels;
+            try {
+              pixels = reader.read(image);
+            } catch (NoisyQuantException e) {
+              if (e.code() != ErrorCode.IMAGE_UNREADABLE) {
+                throw e;
+              }
+              unreadable = unreadable.plus(Unreadable.of(image.name(), e.getMessage()));
+              continue;
+            }
+            sums.update(score(pixels, runs));
+            evaluated++;
           }
         } finally {
           runs.forEach(ModelRunner.Run::close);
         }
       }
-      return Collections.singleton(sums.toBytes()).iterator();
+      return List.of(new Partial(sums.toBytes(), evaluated, unreadable)).iterator();
     }
 
-    private Optional<ImageScore> evaluate(
-        ImageFile image, List<ModelRunner.Run> runs, ImageInput.Reader reader) {
-      ImageInput.Pixels pixels;
-      try {
-        pixels = reader.read(image);
-      } catch (NoisyQuantException e) {
-        if (e.code() == ErrorCode.IMAGE_UNREADABLE) {
-          return Optional.empty();
-        }
-        throw e;
-      }
-      if (onlyHeldOut && pixels.part() != Part.HELD_OUT) {
-        return Optional.empty();
-      }
+    private ModelRunner.Run open(Named model) {
+      return ExecutorCache.runner(model.model())
+          .newRun(input.height(), input.width(), List.of(model.output()));
+    }
+
+    private ImageScore score(ImageInput.Pixels image, List<ModelRunner.Run> runs) {
       List<Logits> logits = new ArrayList<>();
       for (int m = 0; m < runs.size(); m++) {
-        runs.get(m).run(pixels.values());
-        logits.add(Logits.of(models.get(m).name(), image.name(), runs.get(m).values(0)));
+        ModelRunner.Run run = runs.get(m);
+        float[] values =
+            named(
+                models.get(m),
+                () -> {
+                  run.run(image.values());
+                  return run.values(0);
+                });
+        logits.add(Logits.of(models.get(m).name(), image.name(), values));
       }
       int label =
           labels == null
               ? ImageScore.NO_LABEL
               : labels.label(image.name()).orElse(ImageScore.NO_LABEL);
-      return Optional.of(ImageScore.of(label, logits.get(0), logits.subList(1, logits.size())));
+      return ImageScore.of(label, logits.get(0), logits.subList(1, logits.size()));
+    }
+
+    /** Does something with a model; its failure names the model instead of a temporary file. */
+    private static <T> T named(Named model, Supplier<T> use) {
+      try {
+        return use.get();
+      } catch (NoisyQuantException e) {
+        if (e.code() != ErrorCode.MODEL_RUN_FAILED) {
+          throw e;
+        }
+        throw new NoisyQuantException(
+            e.code(), "model " + model.name() + " cannot be evaluated: " + e.getMessage());
+      }
     }
   }
 
-  private static byte[] merge(byte[] a, byte[] b) {
-    EvaluationSums sums = EvaluationSums.fromBytes(a);
-    sums.merge(EvaluationSums.fromBytes(b));
-    return sums.toBytes();
+  private static Partial merge(Partial a, Partial b) {
+    EvaluationSums sums = EvaluationSums.fromBytes(a.sums);
+    sums.merge(EvaluationSums.fromBytes(b.sums));
+    return new Partial(sums.toBytes(), a.evaluated + b.evaluated, a.unreadable.plus(b.unreadable));
   }
 }

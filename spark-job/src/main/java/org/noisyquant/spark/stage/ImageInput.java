@@ -42,7 +42,8 @@ record ImageInput(String preprocessing, int height, int width, double heldOutFra
     return new Reader();
   }
 
-  private Part part(String digest) {
+  /** The part that an image of this content belongs to. */
+  Part part(String digest) {
     return ImageHash.isHeldOut(seed, digest, heldOutFraction) ? Part.HELD_OUT : Part.CALIBRATION;
   }
 }
