@@ -36,7 +36,7 @@ public final class LocalSpark {
             .config("spark.driver.host", "127.0.0.1")
             .config("spark.sql.warehouse.dir", System.getProperty("java.io.tmpdir"))
             .getOrCreate();
-    session.sparkContext().setLogLevel("WARN");
+    session.sparkContext().setLogLevel("ERROR");
     return session;
   }
 }
