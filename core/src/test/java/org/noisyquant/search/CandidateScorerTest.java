@@ -3,6 +3,7 @@ package org.noisyquant.search;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -62,6 +63,40 @@ class CandidateScorerTest {
 
     // Step 1, levels −4 … 3: errors −0.3, 0.2, 0.1, −2.
     assertThat(sums[0]).isEqualTo(0.09 + 0.04 + 0.01 + 4, within(1e-6));
+  }
+
+  @Test
+  void aCandidateCostsMemoryForItsNoiseNotForItsErrors() {
+    int channels = 64;
+    int tokens = 200;
+    Random random = new Random(4);
+    float[] x = gaussians(random, tokens * channels);
+    QuantizedWeight weight =
+        WeightQuantizer.minMax(gaussians(random, channels * 32), channels, 32, 6);
+    SiteQuantizer site = new SiteQuantizer(6, 4f, NoisyBias.unit(3, 0, channels));
+    try (SiteObjective objective = SiteObjective.output(runner, List.of(weight))) {
+      // Loads classes.
+      allocated(objective, site, 40, x, tokens);
+      long few = allocated(objective, site, 100, x, tokens);
+      long many = allocated(objective, site, 1100, x, tokens);
+
+      // The errors alone are 4·200·64 bytes of each candidate, 51 KB.
+      assertThat((many - few) / 1000.0).isBetween(4.0 * channels, 4096.0);
+    }
+  }
+
+  /** Bytes of heap that a new scorer asks for, garbage included. */
+  private static long allocated(
+      SiteObjective objective, SiteQuantizer site, int candidates, float[] x, int tokens) {
+    List<Candidate> ranges = new ArrayList<>();
+    for (int k = 0; k < candidates; k++) {
+      ranges.add(new Candidate(0.8, 0.1, 2.0 * k / candidates));
+    }
+    double[] sums = new double[candidates];
+    var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+    long before = threads.getCurrentThreadAllocatedBytes();
+    new CandidateScorer(runner).score(objective, site, ranges, x, tokens, sums);
+    return threads.getCurrentThreadAllocatedBytes() - before;
   }
 
   private static void assertScoresMatchDirectSums(int channels, List<Integer> outputs, int tokens) {
