@@ -15,6 +15,7 @@ import org.apache.spark.ml.param.ParamMap;
 import org.apache.spark.ml.util.DefaultParamsReader;
 import org.apache.spark.ml.util.DefaultParamsWritable;
 import org.apache.spark.ml.util.Identifiable$;
+import org.apache.spark.ml.util.MLReader;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
@@ -67,7 +68,12 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
 
   /** Loads what {@code save} wrote. */
   public static NoisyQuant load(String path) {
-    return new DefaultParamsReader<NoisyQuant>().load(path);
+    return read().load(path);
+  }
+
+  /** A reader for what {@code write} wrote; MLlib asks for it when it loads a Pipeline. */
+  public static MLReader<NoisyQuant> read() {
+    return new DefaultParamsReader<>();
   }
 
   /** Sets {@link #modelPath()}. */
@@ -245,8 +251,8 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
             new NoisyQuantModel.Content(
                 model.bytes(), calibrated.baseline(), calibrated.model(), preprocessing, result),
             calibrated);
-    copyValues(fitted, new ParamMap());
-    return fitted;
+    fitted.setParent(this);
+    return copyValues(fitted, new ParamMap());
   }
 
   @Override
