@@ -15,7 +15,7 @@ public final class ImageHash {
 
   private ImageHash() {}
 
-  /** SHA-256 of an image's bytes in hexadecimal. */
+  /** SHA-256 of the bytes of a file, an image or a model, in hexadecimal. */
   public static String digest(byte[] content) {
     return HexFormat.of().formatHex(sha256().digest(content));
   }

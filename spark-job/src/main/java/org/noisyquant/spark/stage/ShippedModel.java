@@ -4,9 +4,6 @@ import java.io.IOException;
 import java.io.Serializable;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import org.apache.spark.SparkFiles;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.noisyquant.error.ErrorCode;
@@ -20,7 +17,7 @@ import org.noisyquant.error.NoisyQuantException;
 record ShippedModel(String file) implements Serializable {
   /** Gives a model to all executors, present and future. */
   static ShippedModel ship(JavaSparkContext spark, byte[] model) {
-    String name = "noisyquant-" + sha256(model) + ".onnx";
+    String name = "noisyquant-" + ImageHash.digest(model) + ".onnx";
     boolean known = spark.sc().listFiles().exists(path -> path.endsWith("/" + name));
     if (!known) {
       try {
@@ -41,13 +38,5 @@ record ShippedModel(String file) implements Serializable {
   /** The local file, on the executor that asks. */
   Path path() {
     return Path.of(SparkFiles.get(file));
-  }
-
-  private static String sha256(byte[] bytes) {
-    try {
-      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e);
-    }
   }
 }
