@@ -16,12 +16,8 @@ public record UniformQuantizer(int bits, float step) {
 
   /** Checks bits and step. */
   public UniformQuantizer {
-    if (bits < 2 || bits > 8) {
-      throw new IllegalArgumentException("bits must be 2 to 8: " + bits);
-    }
-    if (!(step > 0f) || Float.isInfinite(step)) {
-      throw new IllegalArgumentException("step must be finite and positive: " + step);
-    }
+    checkBits(bits);
+    checkStep(step);
   }
 
   /** The largest level of b bits, 2^(b−1) − 1; the smallest is −2^(b−1). */
@@ -50,38 +46,15 @@ public record UniformQuantizer(int bits, float step) {
     return code(x) * step;
   }
 
-  /**
-   * The error that NoisyQuant leaves at a layer's input: e = (q(x + N) − N) − x.
-   *
-   * @param x activations [tokens, channels], row-major, finite, |x + N| &lt; 2^22 steps
-   * @param noise N [channels]
-   * @param tokens rows of x to work on
-   * @param error receives e [tokens, channels] from {@code offset}
-   * @param offset first index in {@code error}
-   */
-  public void error(float[] x, float[] noise, int tokens, float[] error, int offset) {
-    int channels = noise.length;
-    // HotSpot vectorizes the row loop only if all arrays share one index: hence the row copies.
-    float[] row = new float[channels];
-    float[] rowError = new float[channels];
-    for (int t = 0; t < tokens; t++) {
-      System.arraycopy(x, t * channels, row, 0, channels);
-      rowError(row, noise, rowError, step, minLevel(), maxLevel());
-      System.arraycopy(rowError, 0, error, offset + t * channels, channels);
+  static void checkBits(int bits) {
+    if (bits < 2 || bits > 8) {
+      throw new IllegalArgumentException("bits must be 2 to 8: " + bits);
     }
   }
 
-  /**
-   * Rounds before it clamps (the same for integer bounds): on integers |r − low| − |r − high| is
-   * exact, and unlike min and max it costs a few vector instructions only.
-   */
-  private static void rowError(
-      float[] x, float[] noise, float[] error, float step, float low, float high) {
-    float bounds = low + high;
-    for (int c = 0; c < x.length; c++) {
-      float r = ((x[c] + noise[c]) / step + ROUND) - ROUND;
-      float q = 0.5f * ((Math.abs(r - low) - Math.abs(r - high)) + bounds);
-      error[c] = (q * step - noise[c]) - x[c];
+  static void checkStep(float step) {
+    if (!(step > 0f) || Float.isInfinite(step)) {
+      throw new IllegalArgumentException("step must be finite and positive: " + step);
     }
   }
 }

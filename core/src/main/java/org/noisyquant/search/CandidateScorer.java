@@ -1,7 +1,7 @@
 package org.noisyquant.search;
 
 import java.util.List;
-import org.noisyquant.quant.UniformQuantizer;
+import org.noisyquant.quant.NoisyQuantizer;
 import org.noisyquant.runtime.MatMulRunner;
 
 /**
@@ -33,10 +33,26 @@ public final class CandidateScorer {
    */
   public void score(
       SiteObjective objective,
-      SiteQuantizer site,
-      List<Candidate> candidates,
+      List<NoisyQuantizer> candidates,
       float[] x,
       int tokens,
+      double[] sums) {
+    score(objective, candidates, x, tokens, 0, 1, sums);
+  }
+
+  /**
+   * The same with another weight for the first tokens.
+   *
+   * @param special how many tokens at the start have this weight
+   * @param weight of their squared errors
+   */
+  public void score(
+      SiteObjective objective,
+      List<NoisyQuantizer> candidates,
+      float[] x,
+      int tokens,
+      int special,
+      double weight,
       double[] sums) {
     int channels = objective.channels();
     int values = tokens * channels;
@@ -45,19 +61,23 @@ public final class CandidateScorer {
     for (int first = 0; first < candidates.size(); first += batch) {
       int size = Math.min(batch, candidates.size() - first);
       for (int i = 0; i < size; i++) {
-        Candidate candidate = candidates.get(first + i);
-        UniformQuantizer quantizer = site.quantizer(candidate);
-        quantizer.error(x, site.noise(candidate), tokens, errors, i * values);
+        candidates.get(first + i).error(x, tokens, errors, i * values);
       }
       squaredRowNorms(objective, size * tokens);
       for (int i = 0; i < size; i++) {
-        double sum = 0;
-        for (int t = i * tokens; t < (i + 1) * tokens; t++) {
-          sum += norms[t];
-        }
-        sums[first + i] = sum;
+        int start = i * tokens;
+        sums[first + i] =
+            weight * sum(start, start + special) + sum(start + special, start + tokens);
       }
     }
+  }
+
+  private double sum(int from, int to) {
+    double sum = 0;
+    for (int t = from; t < to; t++) {
+      sum += norms[t];
+    }
+    return sum;
   }
 
   private void squaredRowNorms(SiteObjective objective, int rows) {

@@ -20,25 +20,29 @@ public final class SiteObjective implements AutoCloseable {
   }
 
   /**
-   * The error at the outputs of all layers of the site together.
+   * The error at the outputs of all layers of the site together; at the site itself where the
+   * weights are the identity.
+   *
+   * @param weights what an error does to the outputs
+   */
+  public static SiteObjective of(MatMulRunner runner, OutputWeights weights) {
+    int channels = weights.channels();
+    int outputs = weights.outputs();
+    if (weights.values() == null) {
+      return new SiteObjective(channels, outputs, null);
+    }
+    OutputFactor factor = OutputFactor.of(weights.values(), channels, outputs);
+    return new SiteObjective(
+        channels, outputs, runner.matrix(factor.values(), channels, factor.columns()));
+  }
+
+  /**
+   * The error at the outputs of quantized layers.
    *
    * @param weights Wq of the layers that read the site
    */
   public static SiteObjective output(MatMulRunner runner, List<QuantizedWeight> weights) {
-    int channels = weights.get(0).inputs();
-    int outputs = weights.stream().mapToInt(QuantizedWeight::outputs).sum();
-    float[] joined = new float[channels * outputs];
-    int offset = 0;
-    for (QuantizedWeight weight : weights) {
-      float[] w = weight.dequantized();
-      for (int c = 0; c < channels; c++) {
-        System.arraycopy(w, c * weight.outputs(), joined, c * outputs + offset, weight.outputs());
-      }
-      offset += weight.outputs();
-    }
-    OutputFactor factor = OutputFactor.of(joined, channels, outputs);
-    return new SiteObjective(
-        channels, outputs, runner.matrix(factor.values(), channels, factor.columns()));
+    return of(runner, OutputWeights.ofQuantized(weights));
   }
 
   /** The error at the site itself. */

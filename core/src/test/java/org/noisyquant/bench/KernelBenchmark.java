@@ -13,6 +13,7 @@ import org.noisyquant.graph.ActivationSite;
 import org.noisyquant.onnx.ActivationTaps;
 import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.quant.NoisyBias;
+import org.noisyquant.quant.NoisyQuantizer;
 import org.noisyquant.quant.UniformQuantizer;
 import org.noisyquant.runtime.MatMulRunner;
 import org.noisyquant.runtime.ModelRunner;
@@ -100,7 +101,7 @@ public final class KernelBenchmark implements AutoCloseable {
     kernels.put("forward with all sites copied", new Kernel(flops, "FLOP", this::copyTaps));
     kernels.put("System.arraycopy", new Kernel(values, "value", copy()));
     kernels.put("ChannelHistograms.update", new Kernel(values, "value", histograms()));
-    kernels.put("UniformQuantizer.error", new Kernel(values, "value", errors()));
+    kernels.put("NoisyQuantizer.error", new Kernel(values, "value", errors()));
     addProducts();
   }
 
@@ -127,21 +128,22 @@ public final class KernelBenchmark implements AutoCloseable {
   }
 
   private Runnable errors() {
-    List<UniformQuantizer> quantizers = new ArrayList<>();
-    List<float[]> noises = new ArrayList<>();
+    List<NoisyQuantizer> quantizers = new ArrayList<>();
     for (int i = 0; i < sites.size(); i++) {
       float max = 0;
       for (float v : activations.get(i)) {
         max = Math.max(max, Math.abs(v));
       }
       float step = 0.6f * max / UniformQuantizer.maxLevel(BITS);
-      quantizers.add(new UniformQuantizer(BITS, step));
-      noises.add(NoisyBias.scaled(NoisyBias.unit(1, i, sites.get(i).channels()), step, 0.25, 0.5));
+      float[] unit = NoisyBias.unit(1, i, sites.get(i).channels());
+      quantizers.add(
+          NoisyQuantizer.uniform(
+              new UniformQuantizer(BITS, step), NoisyBias.scaled(unit, step, 0.25, 0.5)));
     }
     float[] error = new float[largest()];
     return () -> {
       for (int i = 0; i < sites.size(); i++) {
-        quantizers.get(i).error(activations.get(i), noises.get(i), tokens(i), error, 0);
+        quantizers.get(i).error(activations.get(i), tokens(i), error, 0);
       }
     };
   }

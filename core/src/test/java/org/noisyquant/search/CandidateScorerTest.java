@@ -59,7 +59,7 @@ class CandidateScorerTest {
     double[] sums = new double[1];
 
     new CandidateScorer(runner)
-        .score(SiteObjective.input(2), site, List.of(Candidate.MIN_MAX), x, 2, sums);
+        .score(SiteObjective.input(2), List.of(site.noisy(Candidate.MIN_MAX)), x, 2, sums);
 
     // Step 1, levels −4 … 3: errors −0.3, 0.2, 0.1, −2.
     assertThat(sums[0]).isEqualTo(0.09 + 0.04 + 0.01 + 4, within(1e-6));
@@ -95,7 +95,7 @@ class CandidateScorerTest {
     double[] sums = new double[candidates];
     var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
     long before = threads.getCurrentThreadAllocatedBytes();
-    new CandidateScorer(runner).score(objective, site, ranges, x, tokens, sums);
+    new CandidateScorer(runner).score(objective, new GridQuantizers(site, ranges), x, tokens, sums);
     return threads.getCurrentThreadAllocatedBytes() - before;
   }
 
@@ -121,7 +121,8 @@ class CandidateScorerTest {
     candidates.addAll(new CandidateGrid(1, 1, 20).rangeCandidates(new Candidate(0.6, 0.3, 0)));
     double[] sums = new double[candidates.size()];
     try (SiteObjective objective = SiteObjective.output(runner, weights)) {
-      new CandidateScorer(runner).score(objective, site, candidates, x, tokens, sums);
+      new CandidateScorer(runner)
+          .score(objective, new GridQuantizers(site, candidates), x, tokens, sums);
     }
 
     for (int i = 0; i < sums.length; i++) {

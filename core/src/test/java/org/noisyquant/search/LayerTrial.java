@@ -63,7 +63,7 @@ final class LayerTrial implements AutoCloseable {
     long values = 0;
     for (float[] x : activations) {
       int tokens = x.length / objective.channels();
-      scorer.score(objective, site, candidates, x, tokens, sums);
+      scorer.score(objective, new GridQuantizers(site, candidates), x, tokens, sums);
       for (int i = 0; i < totals.length; i++) {
         totals[i] += sums[i];
       }

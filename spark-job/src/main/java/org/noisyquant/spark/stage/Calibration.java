@@ -17,6 +17,8 @@ import org.noisyquant.quant.QuantizedWeight;
 import org.noisyquant.result.SiteResult;
 import org.noisyquant.result.StatisticsManifest;
 import org.noisyquant.search.Candidate;
+import org.noisyquant.search.CandidateLoss;
+import org.noisyquant.search.GridQuantizers;
 import org.noisyquant.search.LossGrid;
 import org.noisyquant.search.Objective;
 import org.noisyquant.search.ScoredCandidate;
@@ -90,7 +92,7 @@ public final class Calibration {
             ShippedModel.ship(spark, model.bytes()),
             tapped,
             settings.objective(),
-            new TokenSample(settings.tokenFraction(), settings.seed() ^ TOKEN_SALT));
+            new TokenSample(settings.tokenFraction(), settings.seed() ^ TOKEN_SALT, 1));
     Map<SearchPass, List<List<ScoredCandidate>>> scores = search(images, stage, quantizers, grids);
     List<SiteSolution> solutions = new ArrayList<>();
     List<SiteResult> results = new ArrayList<>();
@@ -132,12 +134,14 @@ public final class Calibration {
     quantizers.forEach(q -> incumbents.add(Candidate.MIN_MAX));
     for (SearchPass pass : SearchPass.values()) {
       long start = System.nanoTime();
+      List<List<Candidate>> candidates = new ArrayList<>();
       List<SiteTrial> trials = new ArrayList<>();
       for (int i = 0; i < quantizers.size(); i++) {
-        List<Candidate> candidates = pass.candidates(settings.grid(), incumbents.get(i));
-        trials.add(new SiteTrial(quantizers.get(i), candidates, grids.get(i)));
+        candidates.add(pass.candidates(settings.grid(), incumbents.get(i)));
+        trials.add(
+            new SiteTrial(new GridQuantizers(quantizers.get(i), candidates.get(i)), grids.get(i)));
       }
-      List<List<ScoredCandidate>> scored = stage.run(images, trials);
+      List<List<ScoredCandidate>> scored = scored(candidates, stage.run(images, trials));
       for (int i = 0; i < scored.size(); i++) {
         incumbents.set(i, SiteSolution.best(scored.get(i)).candidate());
       }
@@ -145,11 +149,25 @@ public final class Calibration {
       LOG.info(
           "{} search: {} candidates of {} sites in {} s",
           pass.name().toLowerCase(Locale.ROOT),
-          trials.get(0).candidates().size(),
+          candidates.get(0).size(),
           trials.size(),
           String.format("%.1f", (System.nanoTime() - start) / NANOS));
     }
     return scores;
+  }
+
+  private static List<List<ScoredCandidate>> scored(
+      List<List<Candidate>> candidates, List<List<CandidateLoss>> losses) {
+    List<List<ScoredCandidate>> scored = new ArrayList<>();
+    for (int i = 0; i < candidates.size(); i++) {
+      List<ScoredCandidate> site = new ArrayList<>();
+      for (int k = 0; k < candidates.get(i).size(); k++) {
+        CandidateLoss loss = losses.get(i).get(k);
+        site.add(new ScoredCandidate(candidates.get(i).get(k), loss.calibration(), loss.heldOut()));
+      }
+      scored.add(site);
+    }
+    return scored;
   }
 
   private byte[] export(

@@ -25,11 +25,12 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
+import org.noisyquant.graph.ActivationSite;
 import org.noisyquant.runtime.MatMulRunner;
-import org.noisyquant.search.Candidate;
+import org.noisyquant.search.CandidateLoss;
 import org.noisyquant.search.CandidateScorer;
+import org.noisyquant.search.LossGrid;
 import org.noisyquant.search.Objective;
-import org.noisyquant.search.ScoredCandidate;
 import org.noisyquant.search.SiteObjective;
 import org.noisyquant.search.TokenSample;
 import org.noisyquant.stats.SiteStatistics.Part;
@@ -47,11 +48,14 @@ import org.noisyquant.stats.SiteStatistics.Part;
 record ScoreStage(ShippedModel fp32, TappedModel model, Objective objective, TokenSample tokens)
     implements Serializable {
 
+  /** On which weighted numbers of tokens are rounded: sums up to 2^40 are exact. */
+  private static final LossGrid TOKEN_GRID = LossGrid.forSumsUpTo(0x1p40);
+
   private static final StructType SUMS =
       new StructType()
           .add("site", DataTypes.IntegerType)
           .add("part", DataTypes.StringType)
-          .add("tokens", DataTypes.LongType)
+          .add("tokens", DataTypes.DoubleType)
           .add("losses", SQLDataTypes.VectorType());
 
   /**
@@ -59,9 +63,9 @@ record ScoreStage(ShippedModel fp32, TappedModel model, Objective objective, Tok
    *
    * @param images rows of {@link ImageFile#SCHEMA}
    * @param trials what to score, one per site of the model
-   * @return the candidates of each site with their mean squared errors, in order
+   * @return the mean squared errors of each site's candidates, in order
    */
-  List<List<ScoredCandidate>> run(Dataset<Row> images, List<SiteTrial> trials) {
+  List<List<CandidateLoss>> run(Dataset<Row> images, List<SiteTrial> trials) {
     JavaSparkContext spark =
         JavaSparkContext.fromSparkContext(images.sparkSession().sparkContext());
     Broadcast<List<SiteTrial>> broadcast = spark.broadcast(new ArrayList<>(trials));
@@ -104,23 +108,22 @@ record ScoreStage(ShippedModel fp32, TappedModel model, Objective objective, Tok
     return scores.rows();
   }
 
-  private List<List<ScoredCandidate>> scored(List<Row> rows, List<SiteTrial> trials) {
+  private List<List<CandidateLoss>> scored(List<Row> rows, List<SiteTrial> trials) {
     List<Map<Part, Row>> bySite = new ArrayList<>();
     model.sites().forEach(plan -> bySite.add(new EnumMap<>(Part.class)));
     for (Row row : rows) {
       bySite.get(row.getAs("site")).put(Part.valueOf(row.getAs("part")), row);
     }
-    List<List<ScoredCandidate>> scored = new ArrayList<>();
+    List<List<CandidateLoss>> scored = new ArrayList<>();
     for (int i = 0; i < trials.size(); i++) {
       Map<Part, Row> parts = bySite.get(i);
       SitePlan plan = model.sites().get(i);
       int width = objective == Objective.INPUT ? plan.site().channels() : plan.site().outputs();
       double[] losses = means(parts.get(Part.CALIBRATION), trials.get(i), width);
       double[] heldOut = means(parts.get(Part.HELD_OUT), trials.get(i), width);
-      List<ScoredCandidate> site = new ArrayList<>();
+      List<CandidateLoss> site = new ArrayList<>();
       for (int k = 0; k < losses.length; k++) {
-        Candidate candidate = trials.get(i).candidates().get(k);
-        site.add(new ScoredCandidate(candidate, losses[k], heldOut[k]));
+        site.add(new CandidateLoss(losses[k], heldOut[k]));
       }
       scored.add(site);
     }
@@ -129,13 +132,13 @@ record ScoreStage(ShippedModel fp32, TappedModel model, Objective objective, Tok
 
   /** Mean squared errors; NaN where no token was scored. */
   private static double[] means(Row row, SiteTrial trial, int width) {
-    double[] means = new double[trial.candidates().size()];
+    double[] means = new double[trial.quantizers().size()];
     Arrays.fill(means, Double.NaN);
     if (row != null) {
-      long tokens = row.getAs("tokens");
+      double tokens = row.getAs("tokens");
       Vector sums = row.getAs("losses");
       for (int k = 0; k < means.length && tokens > 0; k++) {
-        means[k] = sums.apply(k) / ((double) tokens * width);
+        means[k] = sums.apply(k) / (tokens * width);
       }
     }
     return means;
@@ -147,7 +150,7 @@ record ScoreStage(ShippedModel fp32, TappedModel model, Objective objective, Tok
     private final ExecutorObjectives objectives;
     private final CandidateScorer scorer;
     private final List<Map<Part, double[]>> sums = new ArrayList<>();
-    private final List<Map<Part, long[]>> counts = new ArrayList<>();
+    private final List<Map<Part, double[]>> counts = new ArrayList<>();
     private float[] chosen = new float[0];
 
     PartitionScores(List<SiteTrial> trials, ExecutorObjectives objectives, MatMulRunner products) {
@@ -167,16 +170,19 @@ record ScoreStage(ShippedModel fp32, TappedModel model, Objective objective, Tok
       if (x.length > chosen.length) {
         chosen = new float[x.length];
       }
-      int site = model.sites().get(position).site().index();
-      int rows = tokens.choose(image.digest(), site, x, count, channels, chosen);
-      double[] losses = new double[trial.candidates().size()];
-      scorer.score(siteObjective, trial.quantizer(), trial.candidates(), chosen, rows, losses);
+      ActivationSite site = model.sites().get(position).site();
+      int special = tokens.special(site.prefixTokens(), count);
+      double weight = tokens.specialWeight(count);
+      int rows = tokens.choose(image.digest(), site.index(), x, count, channels, special, chosen);
+      double[] losses = new double[trial.quantizers().size()];
+      scorer.score(siteObjective, trial.quantizers(), chosen, rows, special, weight, losses);
       double[] sum =
           sums.get(position).computeIfAbsent(image.part(), p -> new double[losses.length]);
       for (int k = 0; k < losses.length; k++) {
         sum[k] += trial.grid().round(losses[k]);
       }
-      counts.get(position).computeIfAbsent(image.part(), p -> new long[1])[0] += rows;
+      counts.get(position).computeIfAbsent(image.part(), p -> new double[1])[0] +=
+          TOKEN_GRID.round(special * weight + (rows - special));
     }
 
     Iterator<Row> rows() {

@@ -33,6 +33,7 @@ import org.noisyquant.runtime.ModelRunner;
 import org.noisyquant.search.Candidate;
 import org.noisyquant.search.CandidateGrid;
 import org.noisyquant.search.CandidateScorer;
+import org.noisyquant.search.GridQuantizers;
 import org.noisyquant.search.Objective;
 import org.noisyquant.search.ScoredCandidate;
 import org.noisyquant.search.SearchPass;
@@ -223,15 +224,15 @@ class CalibrationReferenceIT {
       SiteQuantizer quantizer,
       List<Candidate> candidates) {
     ActivationSite site = plans.get(position).site();
-    TokenSample sample = new TokenSample(TOKENS, SEED ^ Calibration.TOKEN_SALT);
+    TokenSample sample = new TokenSample(TOKENS, SEED ^ Calibration.TOKEN_SALT, 1);
     Map<Part, double[]> sums = new EnumMap<>(Part.class);
     Map<Part, Long> tokens = new EnumMap<>(Part.class);
     for (Activations a : SITES.get(position)) {
       float[] chosen = new float[a.x().length];
       int rows =
-          sample.choose(a.digest(), site.index(), a.x(), a.tokens(), site.channels(), chosen);
+          sample.choose(a.digest(), site.index(), a.x(), a.tokens(), site.channels(), 0, chosen);
       double[] losses = new double[candidates.size()];
-      scorer.score(objective, quantizer, candidates, chosen, rows, losses);
+      scorer.score(objective, new GridQuantizers(quantizer, candidates), chosen, rows, losses);
       double[] sum = sums.computeIfAbsent(a.part(), p -> new double[losses.length]);
       Arrays.setAll(sum, k -> sum[k] + losses[k]);
       tokens.merge(a.part(), (long) rows, Long::sum);
