@@ -1,0 +1,175 @@
+package org.noisyquant.search;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.noisyquant.quant.NoisyQuantizer;
+import org.noisyquant.stats.ChannelHistograms;
+import org.noisyquant.stats.SiteStatistics;
+
+/**
+ * Predicts the loss of any candidate of a site from its statistics alone. With e_c the error of
+ * channel c, G = W·Wᵀ and O outputs,
+ *
+ * <pre>
+ *   O · E‖e·W‖²/O = E[e·G·eᵀ] ≈ Σ_c G_cc·Var(e_c) + μ·G·μᵀ,   μ = E[e],
+ * </pre>
+ *
+ * which leaves out the covariances of rounding errors of different channels. They are small while
+ * the errors are rounding; clipping errors of several channels come together, so that tight clips
+ * are predicted too low. With bias correction the mean error is taken off again, and the second
+ * term is zero.
+ */
+public final class CostModel {
+  /** Candidates that are evaluated side by side. */
+  private static final int BATCH = 128;
+
+  private final int bits;
+  private final ChannelCells[] channels;
+  private final OutputWeights weights;
+  private final double[] gains;
+  private final boolean biasCorrection;
+
+  /**
+   * A model of one site.
+   *
+   * @param bits of the activation
+   * @param statistics of the site
+   * @param part which images to predict for
+   * @param prefixWeight what a prefix token counts against a patch token
+   * @param weights what an error does to the outputs
+   * @param biasCorrection whether the mean error is corrected in the layers' biases
+   */
+  public CostModel(
+      int bits,
+      SiteStatistics statistics,
+      SiteStatistics.Part part,
+      double prefixWeight,
+      OutputWeights weights,
+      boolean biasCorrection) {
+    if (weights.channels() != statistics.channels()) {
+      throw new IllegalArgumentException(
+          "weights of " + weights.channels() + " channels for " + statistics);
+    }
+    this.bits = bits;
+    this.weights = weights;
+    this.biasCorrection = biasCorrection;
+    gains = weights.gains();
+    List<ChannelHistograms> groups =
+        List.of(
+            statistics.histograms(part, SiteStatistics.TokenGroup.PREFIX),
+            statistics.histograms(part, SiteStatistics.TokenGroup.PATCH));
+    double[] groupWeights = {prefixWeight, 1};
+    channels = new ChannelCells[statistics.channels()];
+    for (int c = 0; c < channels.length; c++) {
+      channels[c] = new ChannelCells(ChannelDensity.of(groups, groupWeights, c), bits);
+    }
+  }
+
+  /**
+   * The predicted mean squared errors per output, in the order of the candidates.
+   *
+   * @param candidates any number, made when they are asked for
+   */
+  public double[] losses(List<NoisyQuantizer> candidates) {
+    double[] losses = new double[candidates.size()];
+    List<NoisyQuantizer> batch = new ArrayList<>(BATCH);
+    int first = 0;
+    for (int k = 0; k < losses.length; k++) {
+      NoisyQuantizer candidate = candidates.get(k);
+      if (batch.size() == BATCH || (!batch.isEmpty() && !alike(batch.get(0), candidate))) {
+        losses(batch, losses, first);
+        batch.clear();
+        first = k;
+      }
+      batch.add(candidate);
+    }
+    losses(batch, losses, first);
+    return losses;
+  }
+
+  /** The finest step of a batch decides how finely all of it is evaluated. */
+  private static boolean alike(NoisyQuantizer a, NoisyQuantizer b) {
+    float ratio = a.steps()[0] / b.steps()[0];
+    return ratio > 0.5f && ratio < 2f;
+  }
+
+  private void losses(List<NoisyQuantizer> batch, double[] losses, int first) {
+    float[][] means = new float[batch.size()][channels.length];
+    ErrorMoments moments = new ErrorMoments(bits, batch.size());
+    for (int c = 0; c < channels.length; c++) {
+      moments.clear();
+      for (NoisyQuantizer q : batch) {
+        moments.add(q.steps()[c], q.noise()[c]);
+      }
+      moments.evaluate(channels[c]);
+      for (int k = 0; k < means.length; k++) {
+        losses[first + k] += gains[c] * moments.variance(k);
+        means[k][c] = moments.mean(k);
+      }
+    }
+    for (int k = 0; k < means.length; k++) {
+      double mean = biasCorrection ? 0 : weights.squaredNorm(means[k]);
+      losses[first + k] = (losses[first + k] + mean) / weights.outputs();
+    }
+  }
+
+  /**
+   * The candidates with D = N + E[e], the predicted mean error, where biases are corrected; else as
+   * they are.
+   *
+   * @param candidates of similar steps
+   */
+  List<NoisyQuantizer> corrected(List<NoisyQuantizer> candidates) {
+    if (!biasCorrection) {
+      return candidates;
+    }
+    float[][] removed = new float[candidates.size()][channels.length];
+    ErrorMoments moments = new ErrorMoments(bits, candidates.size());
+    for (int c = 0; c < channels.length; c++) {
+      moments.clear();
+      for (NoisyQuantizer q : candidates) {
+        moments.add(q.steps()[c], q.noise()[c]);
+      }
+      moments.evaluate(channels[c]);
+      for (int k = 0; k < removed.length; k++) {
+        removed[k][c] = candidates.get(k).noise()[c] + moments.mean(k);
+      }
+    }
+    List<NoisyQuantizer> corrected = new ArrayList<>();
+    for (int k = 0; k < removed.length; k++) {
+      corrected.add(candidates.get(k).withRemoved(removed[k]));
+    }
+    return corrected;
+  }
+
+  /** The same for one candidate. */
+  public NoisyQuantizer corrected(NoisyQuantizer candidate) {
+    return corrected(List.of(candidate)).get(0);
+  }
+
+  /** Levels of the quantizer. */
+  int bits() {
+    return bits;
+  }
+
+  ChannelCells channel(int channel) {
+    return channels[channel];
+  }
+
+  int channels() {
+    return channels.length;
+  }
+
+  /** G_cc. */
+  double gain(int channel) {
+    return gains[channel];
+  }
+
+  int outputs() {
+    return weights.outputs();
+  }
+
+  boolean correctsBias() {
+    return biasCorrection;
+  }
+}

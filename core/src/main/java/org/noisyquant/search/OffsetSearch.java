@@ -1,0 +1,134 @@
+package org.noisyquant.search;
+
+/**
+ * The offset N_c of one channel that minimises the error of that channel at a given step: Var(e)
+ * where biases are corrected, else E[e²]. Offsets may be many steps: they also move a channel to
+ * where it is clipped least.
+ *
+ * <p>The first round looks at a whole period of the rounding error (one step) where the channel
+ * fits into the levels, else at all places from which it is clipped at one side only or at both;
+ * further rounds look around the best so far, until offsets are close. Steps are evaluated
+ * together.
+ *
+ * <p>Mutable, not thread-safe.
+ */
+final class OffsetSearch {
+  /** Offsets of one round and step. */
+  private static final int OFFSETS = 16;
+
+  /** Rounds go on until offsets are this close, in steps. */
+  private static final float RESOLUTION = 1 / 15f;
+
+  private final boolean biasCorrection;
+  private final int levels;
+  private final int low;
+  private final ErrorMoments moments;
+  private final float[] offsets;
+  private final float[] costs;
+  private final float[] means;
+  private final float[] spacing;
+
+  /** Of which step a pair is. */
+  private final int[] owners;
+
+  /**
+   * A search.
+   *
+   * @param capacity the most steps of one call
+   */
+  OffsetSearch(int bits, boolean biasCorrection, int capacity) {
+    this.biasCorrection = biasCorrection;
+    levels = 1 << bits;
+    low = -(1 << (bits - 1));
+    moments = new ErrorMoments(bits, capacity * OFFSETS);
+    offsets = new float[capacity];
+    costs = new float[capacity];
+    means = new float[capacity];
+    spacing = new float[capacity];
+    owners = new int[capacity * OFFSETS];
+  }
+
+  /**
+   * Finds the best offset for each of these steps.
+   *
+   * @param steps in units of the activation; the first {@code count} are used
+   */
+  void search(ChannelCells channel, float[] steps, int count) {
+    moments.clear();
+    for (int j = 0; j < count; j++) {
+      costs[j] = Float.POSITIVE_INFINITY;
+      firstRound(channel.density(), steps[j], j);
+    }
+    takeBest(channel);
+    while (narrowerRound(steps, count)) {
+      takeBest(channel);
+    }
+  }
+
+  /** Looks closer where offsets are still far apart; whether there was anything left to do. */
+  private boolean narrowerRound(float[] steps, int count) {
+    moments.clear();
+    for (int j = 0; j < count; j++) {
+      if (spacing[j] > steps[j] * RESOLUTION) {
+        float closer = 2 * spacing[j] / OFFSETS;
+        float from = offsets[j] - spacing[j] + closer / 2;
+        spacing[j] = closer;
+        for (int k = 0; k < OFFSETS; k++) {
+          owners[moments.size()] = j;
+          moments.add(steps[j], from + k * closer);
+        }
+      }
+    }
+    return moments.size() > 0;
+  }
+
+  private void firstRound(ChannelDensity density, float step, int j) {
+    // At x + N from these two, the extremes are just not clipped.
+    float lowest = low * step - density.minimum();
+    float highest = (low + levels - 1) * step - density.maximum();
+    float from;
+    float to;
+    if (highest - lowest >= step) {
+      // The channel fits: one period, as near to zero as there is room.
+      float centre = Math.max(lowest + step / 2, Math.min(highest - step / 2, 0f));
+      from = centre - step / 2;
+      to = centre + step / 2;
+    } else {
+      from = Math.min(lowest, highest) - step / 2;
+      to = Math.max(lowest, highest) + step / 2;
+    }
+    spacing[j] = (to - from) / OFFSETS;
+    for (int k = 0; k < OFFSETS; k++) {
+      owners[moments.size()] = j;
+      moments.add(step, from + (k + 0.5f) * spacing[j]);
+    }
+  }
+
+  private void takeBest(ChannelCells channel) {
+    moments.evaluate(channel);
+    for (int pair = 0; pair < moments.size(); pair++) {
+      int j = owners[pair];
+      float cost = biasCorrection ? moments.variance(pair) : moments.square(pair);
+      if (cost < costs[j]) {
+        costs[j] = cost;
+        offsets[j] = moments.offset(pair);
+        means[j] = moments.mean(pair);
+      }
+    }
+  }
+
+  /** N_c of a step of the last search. */
+  float offset(int j) {
+    return offsets[j];
+  }
+
+  /** What the offset was chosen by: Var(e) or E[e²]. */
+  float cost(int j) {
+    return costs[j];
+  }
+
+  /** E[e] at the offset. */
+  float mean(int j) {
+    return means[j];
+  }
+}

@@ -1,0 +1,25 @@
+package org.noisyquant.search;
+
+import java.io.Serializable;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What a site's statistics leave to be decided by the images.
+ *
+ * @param site topological index
+ * @param absMax A, largest magnitude of x/c on the calibration part
+ * @param rescale c [channels]; null for none
+ * @param minMax clip 1 of x without noise or rescale, for comparison
+ * @param choices all that may be chosen, at least one without noise; serializable
+ */
+@SuppressWarnings("ArrayRecordComponent") // Never compared or printed.
+public record SiteShortlist(
+    int site, float absMax, float[] rescale, SiteChoice minMax, List<SiteChoice> choices)
+    implements Serializable {
+
+  /** c [channels]. */
+  public Optional<float[]> channelRescale() {
+    return Optional.ofNullable(rescale);
+  }
+}
