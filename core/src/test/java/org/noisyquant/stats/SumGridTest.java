@@ -1,0 +1,49 @@
+package org.noisyquant.stats;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.noisyquant.error.NoisyQuantException;
+
+class SumGridTest {
+  @Test
+  void addingRoundsAsRoundDoesUpToTheBound() {
+    Random random = new Random(8);
+    for (double bound : new double[] {1e-6, 1, 3, 4, 1e12}) {
+      SumGrid grid = SumGrid.forSumsUpTo(bound);
+      double unit = Math.scalb(1.0, grid.exponent());
+      double[] values = new double[1000];
+      for (int i = 0; i < values.length; i++) {
+        values[i] = (2 * random.nextDouble() - 1) * (i % 2 == 0 ? bound : 5 * unit);
+      }
+      values[0] = bound;
+      values[1] = -bound;
+      values[2] = 2.5 * unit;
+      values[3] = 3.5 * unit;
+      double[] sums = new double[values.length];
+
+      grid.addRounded(values, sums);
+
+      for (int i = 0; i < values.length; i++) {
+        assertThat(sums[i]).isEqualTo(grid.round(values[i]));
+      }
+      assertThat(sums[2]).isEqualTo(2 * unit);
+      assertThat(sums[3]).isEqualTo(4 * unit);
+    }
+  }
+
+  @Test
+  void theGridIsFine() {
+    assertThat(Math.scalb(1.0, SumGrid.forSumsUpTo(1.0).exponent())).isEqualTo(0x1p-50);
+  }
+
+  @Test
+  void aValueBeyondTheBoundIsAnError() {
+    SumGrid grid = SumGrid.forSumsUpTo(1.0);
+
+    assertThatThrownBy(() -> grid.round(9.0)).isInstanceOf(NoisyQuantException.class);
+    assertThatThrownBy(() -> grid.round(Double.NaN)).isInstanceOf(NoisyQuantException.class);
+  }
+}
