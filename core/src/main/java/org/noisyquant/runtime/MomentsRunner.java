@@ -1,0 +1,173 @@
+package org.noisyquant.runtime;
+
+import ai.onnxruntime.OnnxTensor;
+import ai.onnxruntime.OrtEnvironment;
+import ai.onnxruntime.OrtException;
+import ai.onnxruntime.OrtSession;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.DoubleBuffer;
+import java.nio.FloatBuffer;
+import java.nio.LongBuffer;
+import java.util.Map;
+import java.util.Set;
+import org.noisyquant.error.ErrorCode;
+import org.noisyquant.error.NoisyQuantException;
+import org.noisyquant.onnx.TokenProductsModel;
+import org.noisyquant.stats.TokenProducts;
+
+/**
+ * Sums of products of activations at ONNX Runtime's speed, in float: Σ_t ω_t·z_t·z_tᵀ and Σ_t
+ * ω_t·z_t·x_tᵀ. Thread-safe: tasks share one runner and each opens its own {@link Run}.
+ */
+public final class MomentsRunner implements AutoCloseable {
+  /**
+   * Products of one call of ONNX Runtime. Rows of the product are computed in blocks, so that they
+   * are read from the cache, memory is bounded and half of the symmetric part is left out.
+   */
+  private static final int BLOCK_VALUES = 1 << 17;
+
+  private final OrtSession session;
+
+  private MomentsRunner(OrtSession session) {
+    this.session = session;
+  }
+
+  /**
+   * Opens a runner.
+   *
+   * @param threads threads of one product
+   */
+  public static MomentsRunner open(int threads) {
+    try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
+      options.setIntraOpNumThreads(threads);
+      options.setInterOpNumThreads(1);
+      return new MomentsRunner(
+          OrtEnvironment.getEnvironment().createSession(TokenProductsModel.bytes(), options));
+    } catch (OrtException e) {
+      throw failed(e);
+    }
+  }
+
+  /** Opens a run. Its off-heap buffers grow with the largest image and are then reused. */
+  public Run newRun() {
+    return new Run();
+  }
+
+  @Override
+  public void close() {
+    try {
+      session.close();
+    } catch (OrtException e) {
+      throw failed(e);
+    }
+  }
+
+  private static NoisyQuantException failed(OrtException e) {
+    return new NoisyQuantException(
+        ErrorCode.INTERNAL, "ONNX Runtime cannot multiply matrices: " + e.getMessage());
+  }
+
+  /** Repeated products with reused buffers. Not thread-safe. */
+  public final class Run implements TokenProducts {
+    private final LongBuffer range = direct(2 * Long.BYTES).asLongBuffer();
+    private FloatBuffer operand = DirectFloats.allocate(0);
+    private DoubleBuffer result = direct(0).asDoubleBuffer();
+    private float[] row = new float[0];
+    private double[] quantized = new double[0];
+    private double[] cross = new double[0];
+
+    private Run() {}
+
+    @Override
+    public void forEachRow(
+        float[] z, float[] x, int tokens, int channels, float[] tokenWeights, Rows rows) {
+      if (tokens == 0) {
+        return;
+      }
+      int block = Math.max(1, Math.min(channels, BLOCK_VALUES / (2 * channels)));
+      reserve(tokens, channels, block);
+      for (int t = 0; t < tokens; t++) {
+        float root = tokenWeights == null ? 1f : (float) Math.sqrt(tokenWeights[t]);
+        load(z, t, channels, root, 2 * t * channels);
+        load(x, t, channels, root, (2 * t + 1) * channels);
+      }
+      OrtEnvironment environment = OrtEnvironment.getEnvironment();
+      try (OnnxTensor rowsTensor =
+          OnnxTensor.createTensor(
+              environment,
+              operand.slice(0, 2 * tokens * channels),
+              new long[] {tokens, 2L * channels})) {
+        for (int from = 0; from < channels; from += block) {
+          int to = Math.min(channels, from + block);
+          multiply(environment, rowsTensor, from, to, channels);
+          int width = 2 * channels - from;
+          for (int c = from; c < to; c++) {
+            int start = (c - from) * width;
+            result.get(start + c - from, quantized, 0, channels - c);
+            result.get(start + channels - from, cross, 0, channels);
+            rows.accept(c, quantized, cross);
+          }
+        }
+      } catch (OrtException e) {
+        throw failed(e);
+      }
+    }
+
+    private void multiply(
+        OrtEnvironment environment, OnnxTensor rowsTensor, int from, int to, int channels)
+        throws OrtException {
+      int height = to - from;
+      int width = 2 * channels - from;
+      range.put(0, from).put(1, to);
+      long[] one = {1};
+      try (OnnxTensor fromTensor = OnnxTensor.createTensor(environment, range.slice(0, 1), one);
+          OnnxTensor toTensor = OnnxTensor.createTensor(environment, range.slice(1, 1), one);
+          OnnxTensor resultTensor =
+              OnnxTensor.createTensor(
+                  environment, result.slice(0, height * width), new long[] {height, width})) {
+        session
+            .run(
+                Map.of(
+                    TokenProductsModel.ROWS, rowsTensor,
+                    TokenProductsModel.FROM, fromTensor,
+                    TokenProductsModel.TO, toTensor),
+                Set.of(),
+                Map.of(TokenProductsModel.RESULT, resultTensor))
+            .close();
+      }
+    }
+
+    private void load(float[] values, int token, int channels, float root, int offset) {
+      if (root == 1f) {
+        operand.put(offset, values, token * channels, channels);
+        return;
+      }
+      System.arraycopy(values, token * channels, row, 0, channels);
+      for (int c = 0; c < channels; c++) {
+        row[c] *= root;
+      }
+      operand.put(offset, row, 0, channels);
+    }
+
+    private void reserve(int tokens, int channels, int block) {
+      int values = Math.multiplyExact(2 * tokens, channels);
+      if (operand.capacity() < values) {
+        operand = DirectFloats.allocate(values);
+      }
+      int products = Math.multiplyExact(block, 2 * channels);
+      if (result.capacity() < products) {
+        result = direct(Math.multiplyExact(products, Double.BYTES)).asDoubleBuffer();
+      }
+      if (row.length < channels) {
+        row = new float[channels];
+        quantized = new double[channels];
+        cross = new double[channels];
+      }
+    }
+
+    private static ByteBuffer direct(int bytes) {
+      return ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
+    }
+  }
+}
