@@ -4,7 +4,7 @@ import ai.onnx.proto.OnnxMl;
 
 /**
  * A generated ONNX model that multiplies columns of a matrix with all columns from the first of
- * them on: p = A[:, from…to)ᵀ · A[:, from…), for float A [tokens, columns] of any size, in double.
+ * them on: p = A[:, from…to)ᵀ · A[:, from…), for float A [tokens, columns] of any size.
  */
 public final class TokenProductsModel {
   /** Name of the input A. */
@@ -16,7 +16,7 @@ public final class TokenProductsModel {
   /** Name of the input {@code to}, int64 [1]. */
   public static final String TO = "to";
 
-  /** Name of the output p [to − from, columns − from], computed in float, as double. */
+  /** Name of the output p [to − from, columns − from]. */
   public static final String RESULT = "p";
 
   private static final int OPSET = 13;
@@ -34,18 +34,12 @@ public final class TokenProductsModel {
             .addInput(tensor(ROWS, OnnxMl.TensorProto.DataType.FLOAT, "tokens", "columns"))
             .addInput(tensor(FROM, OnnxMl.TensorProto.DataType.INT64, "one"))
             .addInput(tensor(TO, OnnxMl.TensorProto.DataType.INT64, "one"))
-            .addOutput(tensor(RESULT, OnnxMl.TensorProto.DataType.DOUBLE, "left", "right"))
+            .addOutput(tensor(RESULT, OnnxMl.TensorProto.DataType.FLOAT, "left", "right"))
             .addInitializer(constant(END, Integer.MAX_VALUE))
             .addInitializer(constant(AXES, 1))
             .addNode(node("Slice", "left", ROWS, FROM, TO, AXES))
             .addNode(node("Slice", "right", ROWS, FROM, END, AXES))
-            .addNode(
-                node("Gemm", "product", "left", "right")
-                    .addAttribute(
-                        integer("transA", 1))) // float: a double product would be half as fast
-            .addNode(
-                node("Cast", RESULT, "product")
-                    .addAttribute(integer("to", OnnxMl.TensorProto.DataType.DOUBLE_VALUE)))
+            .addNode(node("Gemm", RESULT, "left", "right").addAttribute(integer("transA", 1)))
             .build();
     return OnnxMl.ModelProto.newBuilder()
         .setIrVersion(IR_VERSION)

@@ -6,7 +6,6 @@ import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtSession;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.DoubleBuffer;
 import java.nio.FloatBuffer;
 import java.nio.LongBuffer;
 import java.util.Map;
@@ -70,12 +69,13 @@ public final class MomentsRunner implements AutoCloseable {
 
   /** Repeated products with reused buffers. Not thread-safe. */
   public final class Run implements TokenProducts {
-    private final LongBuffer range = direct(2 * Long.BYTES).asLongBuffer();
+    private final LongBuffer range =
+        ByteBuffer.allocateDirect(2 * Long.BYTES).order(ByteOrder.nativeOrder()).asLongBuffer();
     private FloatBuffer operand = DirectFloats.allocate(0);
-    private DoubleBuffer result = direct(0).asDoubleBuffer();
+    private FloatBuffer result = DirectFloats.allocate(0);
     private float[] row = new float[0];
-    private double[] quantized = new double[0];
-    private double[] cross = new double[0];
+    private float[] quantized = new float[0];
+    private float[] cross = new float[0];
 
     private Run() {}
 
@@ -157,17 +157,13 @@ public final class MomentsRunner implements AutoCloseable {
       }
       int products = Math.multiplyExact(block, 2 * channels);
       if (result.capacity() < products) {
-        result = direct(Math.multiplyExact(products, Double.BYTES)).asDoubleBuffer();
+        result = DirectFloats.allocate(products);
       }
       if (row.length < channels) {
         row = new float[channels];
-        quantized = new double[channels];
-        cross = new double[channels];
+        quantized = new float[channels];
+        cross = new float[channels];
       }
-    }
-
-    private static ByteBuffer direct(int bytes) {
-      return ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
     }
   }
 }

@@ -18,7 +18,7 @@ import org.noisyquant.error.NoisyQuantException;
  * <p>Each image's sums are rounded, once, half to even, to a power-of-two grid that depends on the
  * {@link Bounds} only and on which further sums are exact: merging is associative and commutative
  * bit for bit. Bounds are checked, so sums cannot overflow; a grid unit is at most 2^-50 of the
- * largest possible sum. The products themselves are as exact as their source, usually float.
+ * largest possible sum. Products come as floats, means are summed in double.
  *
  * <p>Mutable accumulator, not thread-safe. Heap and bytes: 12·C² for C channels. Bytes: big-endian,
  * magic, layout version, CRC-32; of the symmetric z·zᵀ the upper triangle.
@@ -247,7 +247,7 @@ public final class InputMoments {
         "InputMoments[site %d, %d channels, %d tokens, %s]", site, channels, tokens, bounds);
   }
 
-  private void addRow(int c, double[] quantized, double[] cross) {
+  private void addRow(int c, float[] quantized, float[] cross) {
     productGrid.addRounded(quantized, quantizedProducts[c]);
     productGrid.addRounded(cross, crossProducts[c]);
   }
@@ -260,7 +260,9 @@ public final class InputMoments {
         image[c] += w * values[t * channels + c];
       }
     }
-    meanGrid.addRounded(image, sums);
+    for (int c = 0; c < channels; c++) {
+      sums[c] += meanGrid.round(image[c]);
+    }
   }
 
   private void add(double moreWeight, long moreTokens) {

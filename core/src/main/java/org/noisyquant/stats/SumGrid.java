@@ -46,9 +46,9 @@ public record SumGrid(int exponent) implements Serializable {
    *
    * @param values at least as many as sums, each within the bound of the grid (not checked)
    */
-  void addRounded(double[] values, double[] sums) {
+  void addRounded(float[] values, double[] sums) {
     // Adding 1.5·2^52 units leaves no bits for fractions of a unit: this rounds half to even for up
-    // to 2^51 units, and as the arrays share one index, HotSpot vectorizes it.
+    // to 2^51 units.
     double round = Math.scalb(1.5, DOUBLE_BITS - 1 + exponent);
     for (int i = 0; i < sums.length; i++) {
       sums[i] += (values[i] + round) - round;

@@ -24,6 +24,6 @@ public interface TokenProducts {
      * @param quantized Σ ω·z_c·z_{c+j} for j = 0 … channels − c − 1
      * @param cross Σ ω·z_c·x_j for j = 0 … channels − 1
      */
-    void accept(int channel, double[] quantized, double[] cross);
+    void accept(int channel, float[] quantized, float[] cross);
   }
 }

@@ -122,10 +122,12 @@ class InputMomentsTest {
     for (int i = 0; i < 40; i++) {
       float[] z = values(2 * i);
       float[] x = values(2 * i + 1);
+      double image = 0;
       for (int t = 0; t < TOKENS; t++) {
         weight += weights()[t];
-        sum += (double) weights()[t] * z[t * CHANNELS + 1] * x[t * CHANNELS + 2];
+        image += (double) weights()[t] * z[t * CHANNELS + 1] * x[t * CHANNELS + 2];
       }
+      sum += (float) image;
     }
 
     // 100²·5000 < 2^26: 40 images rounded to 2^-25.

@@ -14,14 +14,14 @@ class SumGridTest {
     for (double bound : new double[] {1e-6, 1, 3, 4, 1e12}) {
       SumGrid grid = SumGrid.forSumsUpTo(bound);
       double unit = Math.scalb(1.0, grid.exponent());
-      double[] values = new double[1000];
+      float[] values = new float[1000];
       for (int i = 0; i < values.length; i++) {
-        values[i] = (2 * random.nextDouble() - 1) * (i % 2 == 0 ? bound : 5 * unit);
+        values[i] = (float) ((2 * random.nextDouble() - 1) * (i % 2 == 0 ? bound : 5 * unit));
       }
-      values[0] = bound;
-      values[1] = -bound;
-      values[2] = 2.5 * unit;
-      values[3] = 3.5 * unit;
+      values[0] = (float) bound;
+      values[1] = (float) -bound;
+      values[2] = (float) (2.5 * unit);
+      values[3] = (float) (3.5 * unit);
       double[] sums = new double[values.length];
 
       grid.addRounded(values, sums);

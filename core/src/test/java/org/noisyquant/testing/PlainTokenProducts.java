@@ -2,7 +2,7 @@ package org.noisyquant.testing;
 
 import org.noisyquant.stats.TokenProducts;
 
-/** Products of tokens by the plain loop, in double. */
+/** Products of tokens by the plain loop, summed in double. */
 public final class PlainTokenProducts implements TokenProducts {
   @Override
   public void forEachRow(
@@ -20,7 +20,15 @@ public final class PlainTokenProducts implements TokenProducts {
           cross[j] += left * x[t * channels + j];
         }
       }
-      rows.accept(c, quantized, cross);
+      rows.accept(c, floats(quantized), floats(cross));
     }
+  }
+
+  private static float[] floats(double[] values) {
+    float[] floats = new float[values.length];
+    for (int i = 0; i < floats.length; i++) {
+      floats[i] = (float) values[i];
+    }
+    return floats;
   }
 }
