@@ -1,5 +1,6 @@
 package org.noisyquant.bench;
 
+import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import java.util.Random;
 import org.noisyquant.quant.Gptq;
@@ -12,8 +13,8 @@ import org.noisyquant.runtime.MomentsRunner;
 import org.noisyquant.stats.InputMoments;
 
 /**
- * Times moments of activations and the choice of weights, with one thread, on random inputs of the
- * sizes that vision transformers have.
+ * Times moments of activations and the choice of weights, in processor time of one thread, on
+ * random inputs of the sizes that vision transformers have.
  */
 public final class WeightBenchmark {
   private static final int TOKENS = 50;
@@ -101,17 +102,17 @@ public final class WeightBenchmark {
       }
       diagonal[i] = h[i * channels + i];
     }
-    long start = System.nanoTime();
+    long start = nanos();
     QuantizedWeight mse = WeightQuantizer.mse(weight, channels, outputs, BITS, diagonal);
-    long scaled = System.nanoTime();
+    long scaled = nanos();
     Gptq gptq = Gptq.of(h, channels, 0.01);
-    long factored = System.nanoTime();
+    long factored = nanos();
     QuantizedWeight rounded = gptq.quantize(weight, outputs, BITS, mse.scales());
-    long done = System.nanoTime();
+    long done = nanos();
     LinearQuantizer.of(
             new WeightSettings(BITS, WeightRounding.GPTQ, true, true, 0.01), moments, null, null)
         .quantize(weight, new float[outputs], outputs);
-    long all = System.nanoTime();
+    long all = nanos();
     System.out.printf(
         "| [%d, %d] | %.2f | %.2f | %.2f | %.2f | %.3f of MSE |%n",
         channels,
@@ -173,12 +174,17 @@ public final class WeightBenchmark {
     return z;
   }
 
+  /** Of this thread only, so that other load on the machine counts less. */
+  private static long nanos() {
+    return ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
+  }
+
   private static double median(Runnable work) {
     double[] seconds = new double[ROUNDS];
     for (int i = 0; i < ROUNDS; i++) {
-      long start = System.nanoTime();
+      long start = nanos();
       work.run();
-      seconds[i] = (System.nanoTime() - start) / 1e9;
+      seconds[i] = (nanos() - start) / 1e9;
     }
     Arrays.sort(seconds);
     return seconds[ROUNDS / 2];
