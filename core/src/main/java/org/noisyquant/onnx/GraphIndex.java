@@ -61,6 +61,11 @@ final class GraphIndex {
     }
   }
 
+  /** Whether this node reads how large its input is, and none of its values. */
+  static boolean readsShapeOnly(NodeProto node) {
+    return VALUE_INDEPENDENT.contains(node.getOpType());
+  }
+
   GraphProto graph() {
     return graph;
   }

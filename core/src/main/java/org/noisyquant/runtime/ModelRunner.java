@@ -82,7 +82,7 @@ public final class ModelRunner implements AutoCloseable {
     }
   }
 
-  private static NoisyQuantException failed(String where, OrtException e) {
+  static NoisyQuantException failed(String where, OrtException e) {
     // The cause stays behind: its class may be unknown where the exception is read.
     return new NoisyQuantException(
         ErrorCode.MODEL_RUN_FAILED,

@@ -1,0 +1,83 @@
+package org.noisyquant.onnx;
+
+import java.util.List;
+import java.util.Map;
+import org.noisyquant.testing.GraphBuilder;
+
+/**
+ * One attention of two heads over three tokens of 16 channels, fused as in timm: layers {@code qkv}
+ * and {@code proj}. Tests may put nodes between its parts; what is not asked for is as usual.
+ */
+final class AttentionGraph {
+  private final GraphBuilder builder = new GraphBuilder(17);
+  private long softmaxAxis = -1;
+  private int headsOfValues = 2;
+  private boolean meanOfHeads;
+
+  /** Normalises the weights over this axis. */
+  AttentionGraph softmaxAxis(long axis) {
+    softmaxAxis = axis;
+    return this;
+  }
+
+  /** All heads read the values of the first. */
+  AttentionGraph oneHeadOfValues() {
+    headsOfValues = 1;
+    return this;
+  }
+
+  /** The mean of both heads, 8 channels, is what {@code proj} reads. */
+  AttentionGraph meanOfHeads() {
+    meanOfHeads = true;
+    return this;
+  }
+
+  /** The graph up to the output {@code y} [batch, 3, 16] of {@code proj}. */
+  GraphBuilder build() {
+    builder
+        .tokens()
+        .random("qkv.weight", 16, 48)
+        .random("qkv.bias", 48)
+        .node("MatMul", List.of("x", "qkv.weight"), "qkv.product")
+        .node("Add", List.of("qkv.product", "qkv.bias"), "qkv")
+        .integers("split_shape", 0, 3, 3, 2, 8)
+        .node("Reshape", List.of("qkv", "split_shape"), "split")
+        .node("Transpose", List.of("split"), "parts", Map.of("perm", new long[] {2, 0, 3, 1, 4}));
+    for (int i = 0; i < 3; i++) {
+      builder
+          .scalar("index_" + i, i)
+          .node("Gather", List.of("parts", "index_" + i), "part_" + i, Map.of("axis", 0L));
+    }
+    builder
+        .node("Transpose", List.of("part_1"), "keys", Map.of("perm", new long[] {0, 1, 3, 2}))
+        .node("MatMul", List.of("part_0", "keys"), "scores")
+        .node("Softmax", List.of("scores"), "attention", Map.of("axis", softmaxAxis));
+    values();
+    builder.node("MatMul", List.of("attention", "values"), "heads");
+    int channels = meanOfHeads ? 8 : 16;
+    if (meanOfHeads) {
+      builder.node(
+          "ReduceMean", List.of("heads"), "mean", Map.of("axes", new long[] {1}, "keepdims", 0L));
+    } else {
+      builder
+          .node("Transpose", List.of("heads"), "turned", Map.of("perm", new long[] {0, 2, 1, 3}))
+          .integers("joined_shape", 0, 3, 16)
+          .node("Reshape", List.of("turned", "joined_shape"), "joined");
+    }
+    return builder
+        .random("proj.weight", channels, 16)
+        .random("proj.bias", 16)
+        .node("MatMul", List.of(meanOfHeads ? "mean" : "joined", "proj.weight"), "proj.product")
+        .node("Add", List.of("proj.product", "proj.bias"), "y");
+  }
+
+  private void values() {
+    if (headsOfValues == 2) {
+      builder.node("Identity", List.of("part_2"), "values");
+      return;
+    }
+    builder
+        .integers("both", 0, 0)
+        .node("Gather", List.of("part_2", "both"), "values", Map.of("axis", 1L));
+  }
+}
