@@ -1,25 +1,23 @@
 package org.noisyquant.export;
 
-import ai.onnx.proto.OnnxMl.GraphProto;
-import ai.onnx.proto.OnnxMl.ModelProto;
 import ai.onnx.proto.OnnxMl.NodeProto;
-import ai.onnx.proto.OnnxMl.StringStringEntryProto;
-import ai.onnx.proto.OnnxMl.TensorProto;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
-import org.noisyquant.error.ErrorCode;
-import org.noisyquant.error.NoisyQuantException;
+import org.noisyquant.graph.ActivationSite;
 import org.noisyquant.graph.LinearLayer;
 import org.noisyquant.onnx.LayerNodes;
 import org.noisyquant.onnx.OnnxModel;
+import org.noisyquant.onnx.SiteFolds;
+import org.noisyquant.runtime.FoldProbe;
 
 /**
- * Writes a model whose linear layers compute y = q(x + N)·Wq + b' in QDQ form, which ONNX Runtime
- * runs on integer kernels:
+ * Writes a model whose linear layers compute y = q((x + N) / c)·Wq + b' in QDQ form, which ONNX
+ * Runtime runs on integer kernels. Where a site folds ({@link SiteFolds}), the network itself makes
+ * (x + N) / c from new constants in its norms and layers, and x has that value; elsewhere there is
+ * no c, and N is added:
  *
  * <pre>
  * x ─[Add N]─[Clip]─┬─ QuantizeLinear ─ DequantizeLinear ─┬─ MatMul ─ Add b' ─ y
@@ -39,17 +37,22 @@ import org.noisyquant.onnx.OnnxModel;
  * without them under {@code session.x64quantprecision}.
  */
 public final class QuantizedModelWriter {
-  private static final String PREFIX = "noisyquant.";
-
-  /** Protobuf messages end at 2 GiB. */
-  private static final long LIMIT = Integer.MAX_VALUE - (1L << 20);
+  static final String PREFIX = "noisyquant.";
 
   private final OnnxModel model;
   private final GraphEdit graph;
+  private final NoiseFolding folding;
 
-  private QuantizedModelWriter(OnnxModel model) {
+  private QuantizedModelWriter(OnnxModel model, SiteFolds folds) {
     this.model = model;
     this.graph = new GraphEdit(model.proto().getGraph());
+    this.folding = new NoiseFolding(graph, folds);
+  }
+
+  /** As {@link #write(OnnxModel, List, Map, boolean)} with folding. */
+  public static byte[] write(
+      OnnxModel model, List<SiteQuantization> sites, Map<String, String> metadata) {
+    return write(model, sites, metadata, true);
   }
 
   /**
@@ -58,41 +61,50 @@ public final class QuantizedModelWriter {
    * @param model the FP32 model
    * @param sites at most one entry for each of the model's sites
    * @param metadata provenance to add to the model's metadata_props; wins over what is there
+   * @param fold whether noise goes into constants of the network where it can; takes one forward
    * @return an ONNX file
-   * @throws NoisyQuantException {@code MODEL_UNSUPPORTED} if the result would pass 2 GB, or the
-   *     model has tensors of the names that are added
-   * @throws IllegalArgumentException for a site that the model does not have, or one given twice
+   * @throws org.noisyquant.error.NoisyQuantException {@code MODEL_UNSUPPORTED} if the result would
+   *     pass 2 GB, or the model has tensors of the names that are added
+   * @throws IllegalArgumentException for a site that the model does not have, one given twice, or a
+   *     rescale at a site that does not fold
    */
   public static byte[] write(
-      OnnxModel model, List<SiteQuantization> sites, Map<String, String> metadata) {
-    return write(model, sites, metadata, LIMIT);
+      OnnxModel model, List<SiteQuantization> sites, Map<String, String> metadata, boolean fold) {
+    boolean changes = sites.stream().anyMatch(site -> site.change() != null);
+    return write(
+        model, sites, metadata, fold && changes ? FoldProbe.folds(model) : SiteFolds.off(model));
+  }
+
+  /**
+   * The same with folds that are known already.
+   *
+   * @param folds those of this model, or {@link SiteFolds#off}
+   */
+  public static byte[] write(
+      OnnxModel model,
+      List<SiteQuantization> sites,
+      Map<String, String> metadata,
+      SiteFolds folds) {
+    return write(model, sites, metadata, folds, ModelFile.LIMIT);
+  }
+
+  /** How many of these sites need an Add for their noise. */
+  public static int explicitAdds(List<SiteQuantization> sites, SiteFolds folds) {
+    return (int)
+        sites.stream()
+            .filter(site -> site.noise() != null && !folds.fold(site.site()).folds())
+            .count();
   }
 
   static byte[] write(
-      OnnxModel model, List<SiteQuantization> sites, Map<String, String> metadata, long limit) {
-    QuantizedModelWriter writer = new QuantizedModelWriter(model);
-    Set<String> seen = new HashSet<>();
-    for (SiteQuantization site : sites) {
-      if (!model.graph().sites().contains(site.site())) {
-        throw new IllegalArgumentException(site.site() + " is no site of this model");
-      }
-      if (!seen.add(site.site().name())) {
-        throw new IllegalArgumentException("site " + site.site().name() + " is given twice");
-      }
-      writer.quantize(site);
-    }
-    GraphProto rewritten = writer.graph.build();
-    long size = size(rewritten);
-    if (size > limit) {
-      throw new NoisyQuantException(
-          ErrorCode.MODEL_UNSUPPORTED,
-          "The quantized model would have "
-              + size
-              + " bytes, more than one ONNX file can hold ("
-              + limit
-              + "). Quantize more of its layers, or use a smaller model.");
-    }
-    return writer.assemble(rewritten, metadata).toByteArray();
+      OnnxModel model,
+      List<SiteQuantization> sites,
+      Map<String, String> metadata,
+      SiteFolds folds,
+      long limit) {
+    QuantizedModelWriter writer = new QuantizedModelWriter(model, folds);
+    writer.quantize(sites);
+    return ModelFile.of(model, writer.graph.build(), metadata, limit);
   }
 
   /** The tensor of int8 activation codes that a layer of an exported model reads. */
@@ -100,11 +112,40 @@ public final class QuantizedModelWriter {
     return PREFIX + layer.name() + ".codes";
   }
 
-  private void quantize(SiteQuantization site) {
+  private void quantize(List<SiteQuantization> sites) {
+    Set<String> seen = new HashSet<>();
+    Set<LinearLayer> quantized = new HashSet<>();
+    Set<ActivationSite> folded = new HashSet<>();
+    for (SiteQuantization site : sites) {
+      if (!model.graph().sites().contains(site.site())) {
+        throw new IllegalArgumentException(site.site() + " is no site of this model");
+      }
+      if (!seen.add(site.site().name())) {
+        throw new IllegalArgumentException("site " + site.site().name() + " is given twice");
+      }
+      quantized.addAll(site.site().layers());
+      if (site.change() != null && folding.fold(site.site(), site.change())) {
+        folded.add(site.site());
+      }
+    }
+    sites.forEach(site -> quantize(site, folded.contains(site.site())));
+    folding
+        .outputs()
+        .forEach(
+            (layer, change) -> {
+              if (!quantized.contains(layer)) {
+                float[] weight =
+                    change.divisor() == null ? null : change.scaled(model.weight(layer));
+                FloatLayer.replace(graph, model, layer, weight, change.shifted(model.bias(layer)));
+              }
+            });
+  }
+
+  private void quantize(SiteQuantization site, boolean folded) {
     String name = PREFIX + site.site().name();
     List<NodeProto> chain = new ArrayList<>();
     String current = site.site().tensor();
-    if (site.noise() != null) {
+    if (site.noise() != null && !folded) {
       String noise =
           graph.initializer(
               OnnxParts.floats(
@@ -119,7 +160,7 @@ public final class QuantizedModelWriter {
     String step = scalar(name + ".step", site.step());
     graph.before(site.site().layers().get(0).node(), chain);
     for (LayerWeights weights : site.weights()) {
-      layer(weights, current, step);
+      layer(folding.changed(weights), current, step);
     }
   }
 
@@ -212,35 +253,5 @@ public final class QuantizedModelWriter {
       }
     }
     return true;
-  }
-
-  /** Serialized bytes of a graph that may be larger than one message can be. */
-  private static long size(GraphProto graph) {
-    long size = graph.toBuilder().clearInitializer().build().getSerializedSize();
-    for (TensorProto tensor : graph.getInitializerList()) {
-      size += tensor.getSerializedSize();
-    }
-    return size;
-  }
-
-  private ModelProto assemble(GraphProto rewritten, Map<String, String> metadata) {
-    ModelProto source = model.proto();
-    Map<String, String> given = new TreeMap<>(metadata);
-    String producer = (source.getProducerName() + " " + source.getProducerVersion()).strip();
-    if (!producer.isEmpty()) {
-      given.putIfAbsent(PREFIX + "source.producer", producer);
-    }
-    given.putIfAbsent(PREFIX + "source.sha256", model.sha256());
-    ModelProto.Builder result = source.toBuilder().setGraph(rewritten).clearMetadataProps();
-    for (StringStringEntryProto entry : source.getMetadataPropsList()) {
-      if (!given.containsKey(entry.getKey())) {
-        result.addMetadataProps(entry);
-      }
-    }
-    given.forEach(
-        (key, value) ->
-            result.addMetadataProps(
-                StringStringEntryProto.newBuilder().setKey(key).setValue(value)));
-    return result.setProducerName("noisyquant").clearProducerVersion().build();
   }
 }

@@ -16,6 +16,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.noisyquant.graph.ActivationSite.Role;
 import org.noisyquant.onnx.OnnxModel;
+import org.noisyquant.onnx.SiteFolds;
+import org.noisyquant.runtime.FoldProbe;
 import org.noisyquant.testing.Npy;
 import org.noisyquant.testing.OrtRun;
 import org.noisyquant.testing.TestData;
@@ -38,9 +40,20 @@ class DeitTinyExportTest {
     TestQuantization quantization = quantization();
     List<SiteQuantization> sites = quantization.all(site -> bits, true);
 
+    ExportParity parity = new ExportParity(model, quantization, sites, FoldProbe.folds(model));
+
+    parity.holdsAsWritten();
+    parity.holdsOptimized();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {8, 4})
+  void everyRescaledSiteComputesWhatTheMethodSays(int bits) {
+    TestQuantization quantization = quantization();
+    SiteFolds folds = FoldProbe.folds(model);
+
     ExportParity parity =
-        new ExportParity(
-            model, quantization, sites, QuantizedModelWriter.write(model, sites, Map.of()));
+        new ExportParity(model, quantization, quantization.rescaled(bits, folds), folds);
 
     parity.holdsAsWritten();
     parity.holdsOptimized();

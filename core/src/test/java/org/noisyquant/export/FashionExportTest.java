@@ -1,6 +1,7 @@
 package org.noisyquant.export;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import ai.onnx.proto.OnnxMl.ModelProto;
@@ -22,6 +23,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.noisyquant.graph.ActivationSite;
 import org.noisyquant.onnx.ActivationTaps;
 import org.noisyquant.onnx.OnnxModel;
+import org.noisyquant.onnx.SiteFolds;
+import org.noisyquant.runtime.FoldProbe;
 import org.noisyquant.testing.Npy;
 import org.noisyquant.testing.OrtRun;
 import org.noisyquant.testing.TestData;
@@ -68,12 +71,94 @@ class FashionExportTest {
     TestQuantization quantization = quantization(model, 1);
     List<SiteQuantization> sites = quantization.all(site -> bits, true);
 
-    ExportParity parity =
-        new ExportParity(
-            model, quantization, sites, QuantizedModelWriter.write(model, sites, Map.of()));
+    ExportParity parity = new ExportParity(model, quantization, sites, FoldProbe.folds(model));
 
     parity.holdsAsWritten();
     parity.holdsOptimized();
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "fashion_vit, 8",
+    "fashion_vit_opset13, 6",
+    "fashion_vit_split_qkv, 4",
+    "fashion_swin, 8",
+    "fashion_swin, 4"
+  })
+  void everyRescaledSiteComputesWhatTheMethodSays(String name, int bits) {
+    OnnxModel model = model(name);
+    TestQuantization quantization = quantization(model, 1);
+    SiteFolds folds = FoldProbe.folds(model);
+
+    ExportParity parity =
+        new ExportParity(model, quantization, quantization.rescaled(bits, folds), folds);
+
+    parity.holdsAsWritten();
+    parity.holdsOptimized();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"fashion_vit, 8", "fashion_swin, 4"})
+  void withoutFoldingEverySiteComputesTheSameWithAnAdd(String name, int bits) {
+    OnnxModel model = model(name);
+    TestQuantization quantization = quantization(model, 1);
+    List<SiteQuantization> sites = quantization.all(site -> bits, true);
+
+    ExportParity parity = new ExportParity(model, quantization, sites, SiteFolds.off(model));
+
+    parity.holdsAsWritten();
+    parity.holdsOptimized();
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "fashion_vit, true, 6",
+    "fashion_vit, false, 25",
+    "fashion_vit_opset13, true, 6",
+    "fashion_vit_split_qkv, true, 6",
+    "fashion_swin, true, 4",
+    "fashion_swin, false, 18"
+  })
+  void onlyNoiseBehindGeluNeedsAnAdd(String name, boolean fold, int adds) throws IOException {
+    OnnxModel model = model(name);
+    List<SiteQuantization> sites = quantization(model, 1).all(site -> 6, true);
+
+    byte[] exported = QuantizedModelWriter.write(model, sites, Map.of(), fold);
+
+    assertThat(nodes(exported))
+        .filteredOn(node -> node.getOutput(0).endsWith(".noisy"))
+        .hasSize(adds);
+    SiteFolds folds = fold ? FoldProbe.folds(model) : SiteFolds.off(model);
+    assertThat(QuantizedModelWriter.explicitAdds(sites, folds)).isEqualTo(adds);
+  }
+
+  @Test
+  void aFoldIntoTheValuesOfALayerInFloatChangesOnlyItsBias() throws IOException {
+    OnnxModel model = model("fashion_vit");
+    TestQuantization quantization = quantization(model, 1);
+    SiteQuantization proj = quantization.all(site -> 8, true).get(1);
+
+    List<NodeProto> after = nodes(QuantizedModelWriter.write(model, List.of(proj), Map.of()));
+
+    assertThat(after)
+        .filteredOn(node -> node.getInputList().contains("noisyquant.blocks.0.attn.qkv.bias"))
+        .singleElement()
+        .extracting(NodeProto::getOpType)
+        .isEqualTo("Add");
+    // QuantizeLinear, DequantizeLinear, DequantizeLinear of the weight.
+    assertThat(after).hasSize(model.proto().getGraph().getNodeCount() + 3);
+  }
+
+  @Test
+  void aRescaleThatCannotFoldIsRefused() {
+    OnnxModel model = model("fashion_vit");
+    ActivationSite fc2 = model.graph().sites().get(3);
+    SiteQuantization rescaled =
+        quantization(model, 1).site(fc2, 8, 1, null, TestQuantization.rescale(fc2, 1));
+
+    assertThatThrownBy(() -> QuantizedModelWriter.write(model, List.of(rescaled), Map.of()))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("blocks.0.mlp.fc2 cannot be rescaled: fed by GELU");
   }
 
   @Test
@@ -82,9 +167,7 @@ class FashionExportTest {
     TestQuantization quantization = quantization(model, 1);
     List<SiteQuantization> sites = quantization.all(site -> 2 + site.index() % 7, true);
 
-    ExportParity parity =
-        new ExportParity(
-            model, quantization, sites, QuantizedModelWriter.write(model, sites, Map.of()));
+    ExportParity parity = new ExportParity(model, quantization, sites, FoldProbe.folds(model));
 
     parity.holdsAsWritten();
     parity.holdsOptimized();
@@ -209,13 +292,29 @@ class FashionExportTest {
     SiteQuantization fc1 = quantization.all(site -> 8, true).get(2);
 
     List<NodeProto> before = model.proto().getGraph().getNodeList();
-    List<NodeProto> after = nodes(QuantizedModelWriter.write(model, List.of(fc1), Map.of()));
+    List<NodeProto> after = nodes(QuantizedModelWriter.write(model, List.of(fc1), Map.of(), false));
 
     List<NodeProto> untouched = new ArrayList<>(before);
     untouched.retainAll(after);
     assertThat(before.size() - untouched.size()).isEqualTo(2);
     // Add, QuantizeLinear, DequantizeLinear, DequantizeLinear of the weight.
     assertThat(after).hasSize(before.size() + 4);
+  }
+
+  @Test
+  void aFoldChangesNoNodeButTheNorm() throws IOException {
+    OnnxModel model = model("fashion_vit");
+    SiteQuantization fc1 = quantization(model, 1).all(site -> 8, true).get(2);
+
+    List<NodeProto> before = model.proto().getGraph().getNodeList();
+    List<NodeProto> after = nodes(QuantizedModelWriter.write(model, List.of(fc1), Map.of()));
+
+    List<NodeProto> changed = new ArrayList<>(before);
+    changed.removeAll(after);
+    assertThat(changed)
+        .extracting(NodeProto::getOpType)
+        .containsExactly("LayerNormalization", "MatMul", "Add");
+    assertThat(after).hasSize(before.size() + 3);
   }
 
   @Test

@@ -20,6 +20,7 @@ import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.graph.ActivationSite;
 import org.noisyquant.graph.LinearLayer;
 import org.noisyquant.onnx.OnnxModel;
+import org.noisyquant.onnx.SiteFolds;
 import org.noisyquant.testing.GraphBuilder;
 import org.noisyquant.testing.OrtRun;
 
@@ -336,7 +337,10 @@ class QuantizedModelWriterTest {
     OnnxModel model = model(gemm());
     SiteQuantization site = quantization(model, "fc", 8, 1, null, 0, 0);
 
-    assertThatThrownBy(() -> QuantizedModelWriter.write(model, List.of(site), Map.of(), 100))
+    assertThatThrownBy(
+            () ->
+                QuantizedModelWriter.write(
+                    model, List.of(site), Map.of(), SiteFolds.off(model), 100))
         .isInstanceOfSatisfying(
             NoisyQuantException.class,
             e -> assertThat(e.code()).isEqualTo(ErrorCode.MODEL_UNSUPPORTED))

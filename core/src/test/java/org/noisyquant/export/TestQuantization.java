@@ -8,6 +8,7 @@ import org.noisyquant.graph.ActivationSite;
 import org.noisyquant.graph.LinearLayer;
 import org.noisyquant.onnx.ActivationTaps;
 import org.noisyquant.onnx.OnnxModel;
+import org.noisyquant.onnx.SiteFolds;
 import org.noisyquant.testing.OrtRun;
 
 /**
@@ -51,11 +52,43 @@ final class TestQuantization {
   }
 
   SiteQuantization site(ActivationSite site, int bits, float step, float[] noise) {
+    return site(site, bits, step, noise, null);
+  }
+
+  SiteQuantization site(ActivationSite site, int bits, float step, float[] noise, float[] rescale) {
     List<LayerWeights> weights = new ArrayList<>();
     for (LinearLayer layer : site.layers()) {
-      weights.add(weights(layer, bits, noise));
+      weights.add(weights(layer, bits, noise, rescale));
     }
-    return new SiteQuantization(site, bits, step, noise, weights);
+    return new SiteQuantization(site, bits, step, noise, rescale, weights);
+  }
+
+  /** Every site with noise, and with a rescale between ½ and 2 where it folds. */
+  List<SiteQuantization> rescaled(int bits, SiteFolds folds) {
+    List<SiteQuantization> sites = new ArrayList<>();
+    for (ActivationSite site : model.graph().sites()) {
+      float absMax = absMax(float32.floats(site.tensor()));
+      float step = absMax / ((1 << (bits - 1)) - 1);
+      float[] noise = noise(site, step / 2);
+      float[] rescale = folds.fold(site).folds() ? rescale(site, 1) : null;
+      sites.add(site(site, bits, step, noise, rescale));
+    }
+    return sites;
+  }
+
+  /** Powers of two of exponents uniform in ± this, from a fixed seed. */
+  static float[] rescale(ActivationSite site, double exponent) {
+    Random random = new Random(1000 + site.index());
+    float[] rescale = new float[site.channels()];
+    for (int c = 0; c < rescale.length; c++) {
+      rescale[c] = (float) Math.pow(2, exponent * (2 * random.nextDouble() - 1));
+    }
+    return rescale;
+  }
+
+  /** The FP32 model's activation at a site. */
+  float[] activation(ActivationSite site) {
+    return float32.floats(site.tensor());
   }
 
   static float[] noise(ActivationSite site, float width) {
@@ -67,9 +100,12 @@ final class TestQuantization {
     return noise;
   }
 
-  private LayerWeights weights(LinearLayer layer, int bits, float[] noise) {
+  private LayerWeights weights(LinearLayer layer, int bits, float[] noise, float[] rescale) {
     int outputs = layer.outputs();
     float[] w = model.weight(layer);
+    for (int i = 0; rescale != null && i < w.length; i++) {
+      w[i] *= rescale[i / outputs];
+    }
     float[] scales = new float[outputs];
     byte[] codes = new byte[w.length];
     for (int i = 0; i < w.length; i++) {
@@ -84,7 +120,8 @@ final class TestQuantization {
       int o = i % outputs;
       codes[i] = (byte) Math.rint(w[i] / scales[o]);
       if (noise != null) {
-        exact[o] += noise[i / outputs] * (double) codes[i] * scales[o];
+        double n = rescale == null ? noise[i / outputs] : noise[i / outputs] / rescale[i / outputs];
+        exact[o] += n * codes[i] * scales[o];
       }
     }
     for (int o = 0; o < outputs; o++) {
