@@ -10,20 +10,25 @@ import org.apache.hadoop.conf.Configuration;
 import org.noisyquant.graph.ActivationSite;
 import org.noisyquant.graph.LinearLayer;
 import org.noisyquant.graph.ModelGraph;
+import org.noisyquant.graph.NoiseFold;
 import org.noisyquant.graph.SiteSelection;
 import org.noisyquant.onnx.OnnxModel;
+import org.noisyquant.onnx.SiteFolds;
+import org.noisyquant.runtime.FoldProbe;
 import org.noisyquant.spark.io.ModelFiles;
 
 /**
- * The work of {@code inspect}: the sites of a model, and what is left in floating point and why.
+ * The work of {@code inspect}: the sites of a model, into what their noise folds or why it needs an
+ * Add, and what is left in floating point and why. Runs the model once, to see how channels move.
  */
 final class ModelInspection implements InspectStep {
-  @JsonPropertyOrder({"model", "sha256", "input", "output", "sites", "skipped"})
+  @JsonPropertyOrder({"model", "sha256", "input", "output", "explicitAdds", "sites", "skipped"})
   private record Report(
       String model,
       String sha256,
       Port input,
       Port output,
+      long explicitAdds,
       List<SiteLine> sites,
       List<ModelGraph.SkippedLayer> skipped) {}
 
@@ -41,9 +46,24 @@ final class ModelInspection implements InspectStep {
       int outputs,
       int prefixTokens,
       boolean quantized,
-      String reason) {
-    private static SiteLine of(ActivationSite site, SiteSelection selection) {
+      String reason,
+      String noiseFold,
+      String noiseFoldsInto,
+      String noFoldReason) {
+    private static SiteLine of(ActivationSite site, SiteSelection selection, NoiseFold fold) {
       String reason = selection.reasonAgainst(site);
+      String kind = "add";
+      String into = "";
+      String noFoldReason = "";
+      if (fold instanceof NoiseFold.IntoLayerNorm norm) {
+        kind = "layerNorm";
+        into = norm.name();
+      } else if (fold instanceof NoiseFold.IntoValueBias values) {
+        kind = "valueBias";
+        into = values.producer().name();
+      } else if (fold instanceof NoiseFold.None none) {
+        noFoldReason = none.reason();
+      }
       return new SiteLine(
           site.index(),
           site.name(),
@@ -54,7 +74,22 @@ final class ModelInspection implements InspectStep {
           site.outputs(),
           site.prefixTokens(),
           reason.isEmpty(),
-          reason);
+          reason,
+          kind,
+          into,
+          noFoldReason);
+    }
+
+    private boolean needsAdd() {
+      return quantized && !noFoldReason.isEmpty();
+    }
+
+    private String noise() {
+      return switch (noiseFold) {
+        case "layerNorm" -> "into the norm " + noiseFoldsInto;
+        case "valueBias" -> "into the values of " + noiseFoldsInto;
+        default -> "an Add: " + noFoldReason;
+      };
     }
   }
 
@@ -69,13 +104,18 @@ final class ModelInspection implements InspectStep {
         .preprocessing()
         .ifPresent(given -> ModelFiles.preprocessing(hadoop, path, graph, given));
     SiteSelection selection = config.quantization().selection();
+    OnnxRuntimeNatives.check();
+    SiteFolds folds = FoldProbe.folds(model);
+    List<SiteLine> sites =
+        graph.sites().stream().map(site -> SiteLine.of(site, selection, folds.fold(site))).toList();
     Report report =
         new Report(
             path,
             model.sha256(),
             new Port(graph.input(), List.of("batch", 3, graph.height(), graph.width())),
             new Port(graph.output(), List.of("batch", graph.classes())),
-            graph.sites().stream().map(site -> SiteLine.of(site, selection)).toList(),
+            sites.stream().filter(SiteLine::needsAdd).count(),
+            sites,
             graph.skipped());
     return json ? toJson(report) : toText(report);
   }
@@ -103,10 +143,24 @@ final class ModelInspection implements InspectStep {
     text.append("output   ").append(report.output().name()).append(' ');
     text.append(report.output().shape()).append("\n\n");
     int width = report.sites().stream().mapToInt(s -> s.name().length()).max().orElse(0);
-    String format = "%4s  %-" + Math.max(width, 4) + "s  %8s  %7s  %6s  %s%n";
+    int noiseWidth = report.sites().stream().mapToInt(s -> s.noise().length()).max().orElse(0);
+    String format =
+        "%4s  %-"
+            + Math.max(width, 4)
+            + "s  %8s  %7s  %6s  %-"
+            + Math.max(noiseWidth, 5)
+            + "s  %s%n";
     text.append(
         String.format(
-            Locale.ROOT, format, "site", "name", "channels", "outputs", "prefix", "quantized"));
+            Locale.ROOT,
+            format,
+            "site",
+            "name",
+            "channels",
+            "outputs",
+            "prefix",
+            "noise",
+            "quantized"));
     for (SiteLine site : report.sites()) {
       text.append(
           String.format(
@@ -117,6 +171,7 @@ final class ModelInspection implements InspectStep {
               site.channels(),
               site.outputs(),
               site.prefixTokens(),
+              site.noise(),
               site.quantized() ? "yes" : "no: " + site.reason()));
     }
     for (ModelGraph.SkippedLayer skipped : report.skipped()) {
@@ -131,7 +186,11 @@ final class ModelInspection implements InspectStep {
     long quantized = report.sites().stream().filter(SiteLine::quantized).count();
     return text.append(
             String.format(
-                Locale.ROOT, "%n%d of %d sites are quantized", quantized, report.sites().size()))
+                Locale.ROOT,
+                "%n%d of %d sites are quantized; the noise of %d of them needs an Add",
+                quantized,
+                report.sites().size(),
+                report.explicitAdds()))
         .toString();
   }
 }
