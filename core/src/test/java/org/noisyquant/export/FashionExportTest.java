@@ -149,6 +149,45 @@ class FashionExportTest {
     assertThat(after).hasSize(model.proto().getGraph().getNodeCount() + 3);
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"fashion_vit", "fashion_vit_split_qkv", "fashion_swin"})
+  void theValuesOfALayerInFloatArriveShiftedAndRescaled(String name) {
+    OnnxModel model = model(name);
+    TestQuantization quantization = quantization(model, 1);
+    ActivationSite proj = model.graph().sites().get(1);
+    float[] noise = TestQuantization.noise(proj, 2);
+    float[] rescale = TestQuantization.rescale(proj, 2);
+    SiteQuantization site = quantization.site(proj, 8, 0.1f, noise, rescale);
+
+    byte[] exported = QuantizedModelWriter.write(model, List.of(site), Map.of());
+
+    float[] x = quantization.activation(proj);
+    double[] expected = new double[x.length];
+    for (int i = 0; i < x.length; i++) {
+      int c = i % proj.channels();
+      expected[i] = ((double) x[i] + noise[c]) / rescale[c];
+    }
+    float[] actual =
+        OrtRun.plain(
+                ActivationTaps.addTo(exported, List.of(proj.tensor())),
+                quantization.pixels(),
+                quantization.shape())
+            .floats(proj.tensor());
+    assertThat(ExportParity.relativeError(actual, expected)).isLessThan(1e-6);
+  }
+
+  @Test
+  void aRescaleOfZeroIsRefused() {
+    OnnxModel model = model("fashion_vit");
+    ActivationSite proj = model.graph().sites().get(1);
+    float[] rescale = TestQuantization.rescale(proj, 1);
+    rescale[5] = 0;
+
+    assertThatThrownBy(() -> quantization(model, 1).site(proj, 8, 1, null, rescale))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("channel 5: rescale 0.0");
+  }
+
   @Test
   void aRescaleThatCannotFoldIsRefused() {
     OnnxModel model = model("fashion_vit");

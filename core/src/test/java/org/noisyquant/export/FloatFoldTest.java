@@ -16,6 +16,7 @@ import org.noisyquant.onnx.ActivationTaps;
 import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.onnx.SiteFolds;
 import org.noisyquant.runtime.FoldProbe;
+import org.noisyquant.testing.AttentionGraph;
 import org.noisyquant.testing.GraphBuilder;
 import org.noisyquant.testing.Npy;
 import org.noisyquant.testing.OrtRun;
@@ -101,6 +102,12 @@ class FloatFoldTest {
             .pooledHead("z");
 
     assertOneSiteFoldsWithoutChange(builder, "fc");
+  }
+
+  @Test
+  void valuesOfALayerWithoutBiasFoldIntoANewOne() {
+    assertOneSiteFoldsWithoutChange(
+        new AttentionGraph().withoutBias().build().pooledHead("y"), "proj");
   }
 
   private static void assertOneSiteFoldsWithoutChange(GraphBuilder builder, String name) {

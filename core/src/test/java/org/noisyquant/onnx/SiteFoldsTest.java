@@ -14,6 +14,7 @@ import org.noisyquant.graph.NoiseFold.IntoLayerNorm;
 import org.noisyquant.graph.NoiseFold.IntoValueBias;
 import org.noisyquant.graph.NoiseFold.None;
 import org.noisyquant.runtime.FoldProbe;
+import org.noisyquant.testing.AttentionGraph;
 import org.noisyquant.testing.GraphBuilder;
 
 /** What may stand between a norm or the values of an attention and the layer that reads them. */

@@ -1,45 +1,53 @@
-package org.noisyquant.onnx;
+package org.noisyquant.testing;
 
 import java.util.List;
 import java.util.Map;
-import org.noisyquant.testing.GraphBuilder;
 
 /**
  * One attention of two heads over three tokens of 16 channels, fused as in timm: layers {@code qkv}
  * and {@code proj}. Tests may put nodes between its parts; what is not asked for is as usual.
  */
-final class AttentionGraph {
+public final class AttentionGraph {
   private final GraphBuilder builder = new GraphBuilder(17);
   private long softmaxAxis = -1;
   private int headsOfValues = 2;
   private boolean meanOfHeads;
+  private boolean biased = true;
+
+  /** The layer {@code qkv} has no bias. */
+  public AttentionGraph withoutBias() {
+    biased = false;
+    return this;
+  }
 
   /** Normalises the weights over this axis. */
-  AttentionGraph softmaxAxis(long axis) {
+  public AttentionGraph softmaxAxis(long axis) {
     softmaxAxis = axis;
     return this;
   }
 
   /** All heads read the values of the first. */
-  AttentionGraph oneHeadOfValues() {
+  public AttentionGraph oneHeadOfValues() {
     headsOfValues = 1;
     return this;
   }
 
   /** The mean of both heads, 8 channels, is what {@code proj} reads. */
-  AttentionGraph meanOfHeads() {
+  public AttentionGraph meanOfHeads() {
     meanOfHeads = true;
     return this;
   }
 
   /** The graph up to the output {@code y} [batch, 3, 16] of {@code proj}. */
-  GraphBuilder build() {
+  public GraphBuilder build() {
     builder
         .tokens()
         .random("qkv.weight", 16, 48)
-        .random("qkv.bias", 48)
-        .node("MatMul", List.of("x", "qkv.weight"), "qkv.product")
-        .node("Add", List.of("qkv.product", "qkv.bias"), "qkv")
+        .node("MatMul", List.of("x", "qkv.weight"), biased ? "qkv.product" : "qkv");
+    if (biased) {
+      builder.random("qkv.bias", 48).node("Add", List.of("qkv.product", "qkv.bias"), "qkv");
+    }
+    builder
         .integers("split_shape", 0, 3, 3, 2, 8)
         .node("Reshape", List.of("qkv", "split_shape"), "split")
         .node("Transpose", List.of("split"), "parts", Map.of("perm", new long[] {2, 0, 3, 1, 4}));
