@@ -25,6 +25,8 @@ public final class LinearQuantizer {
   private final int channels;
   private final InputMoments moments;
   private final double[] secondMoment;
+  private final double[] inputMean;
+  private final double[] quantizedMean;
   private final float[] rescale;
   private final float[] noise;
   private GramFactor factor;
@@ -34,9 +36,13 @@ public final class LinearQuantizer {
       int channels,
       InputMoments moments,
       double[] secondMoment,
+      double[] inputMean,
+      double[] quantizedMean,
       float[] rescale,
       float[] noise) {
     this.settings = settings;
+    this.inputMean = inputMean;
+    this.quantizedMean = quantizedMean;
     this.channels = channels;
     this.moments = moments;
     this.rescale = rescale == null ? null : checkedRescale(rescale, channels);
@@ -61,13 +67,16 @@ public final class LinearQuantizer {
       throw new NoisyQuantException(
           ErrorCode.STATISTICS_INVALID, moments + " hold no token; calibrate with more images");
     }
-    return new LinearQuantizer(settings, moments.channels(), moments, null, rescale, noise);
+    return new LinearQuantizer(
+        settings, moments.channels(), moments, null, null, null, rescale, noise);
   }
 
   /**
    * For a site without moments; the settings must not need them.
    *
    * @param secondMoment E[x_c²] [channels] without rescale, or a variance; null for min-max
+   * @param inputMean E[x_c] [channels]; null where the bias is not corrected
+   * @param quantizedMean E[z_c] [channels], without rescale; null where the bias is not corrected
    * @param rescale c [channels], positive; null for 1
    * @param noise N [channels], what is added to x / c; null for 0
    */
@@ -75,13 +84,17 @@ public final class LinearQuantizer {
       WeightSettings settings,
       int channels,
       double[] secondMoment,
+      double[] inputMean,
+      double[] quantizedMean,
       float[] rescale,
       float[] noise) {
     if (settings.needMoments()
-        || (settings.rounding() == WeightRounding.MSE && secondMoment == null)) {
+        || (settings.rounding() == WeightRounding.MSE && secondMoment == null)
+        || (settings.biasCorrection() && (inputMean == null || quantizedMean == null))) {
       throw new IllegalArgumentException(settings + " need moments");
     }
-    return new LinearQuantizer(settings, channels, null, secondMoment, rescale, noise);
+    return new LinearQuantizer(
+        settings, channels, null, secondMoment, inputMean, quantizedMean, rescale, noise);
   }
 
   /**
@@ -169,8 +182,9 @@ public final class LinearQuantizer {
     double[] before = new double[outputs];
     double[] after = new double[outputs];
     for (int c = 0; c < channels; c++) {
-      double x = moments.inputMean(c) / scale(c);
-      double z = moments.quantizedMean(c) / scale(c) + offset[c];
+      double x = (moments == null ? inputMean[c] : moments.inputMean(c)) / scale(c);
+      double mean = moments == null ? quantizedMean[c] : moments.quantizedMean(c);
+      double z = mean / scale(c) + offset[c];
       for (int o = 0; o < outputs; o++) {
         before[o] += x * weight[c * outputs + o];
         after[o] += z * codes[c * outputs + o];

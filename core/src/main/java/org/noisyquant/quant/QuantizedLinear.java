@@ -1,5 +1,6 @@
 package org.noisyquant.quant;
 
+import java.io.Serializable;
 import java.util.Objects;
 
 /**
@@ -8,7 +9,7 @@ import java.util.Objects;
  * @param weight Wq [inputs, outputs]
  * @param bias b' [outputs]
  */
-public record QuantizedLinear(QuantizedWeight weight, float[] bias) {
+public record QuantizedLinear(QuantizedWeight weight, float[] bias) implements Serializable {
   /** Checks shapes. */
   public QuantizedLinear {
     Objects.requireNonNull(weight);

@@ -1,5 +1,6 @@
 package org.noisyquant.quant;
 
+import java.io.Serializable;
 import java.util.Objects;
 
 /**
@@ -12,7 +13,8 @@ import java.util.Objects;
  * @param codes [inputs, outputs], row-major
  * @param scales [outputs], positive
  */
-public record QuantizedWeight(int bits, int inputs, int outputs, byte[] codes, float[] scales) {
+public record QuantizedWeight(int bits, int inputs, int outputs, byte[] codes, float[] scales)
+    implements Serializable {
   /** Checks shapes. */
   public QuantizedWeight {
     Objects.requireNonNull(codes);

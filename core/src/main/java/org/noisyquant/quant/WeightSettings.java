@@ -27,8 +27,8 @@ public record WeightSettings(
     }
   }
 
-  /** Whether the settings need moments of the quantized input. */
+  /** Whether the settings need the second moments of the quantized input. */
   public boolean needMoments() {
-    return compensate || biasCorrection || rounding == WeightRounding.GPTQ;
+    return compensate || rounding == WeightRounding.GPTQ;
   }
 }

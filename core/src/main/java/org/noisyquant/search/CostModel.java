@@ -1,6 +1,7 @@
 package org.noisyquant.search;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.noisyquant.quant.NoisyQuantizer;
 import org.noisyquant.stats.ChannelHistograms;
@@ -145,6 +146,16 @@ public final class CostModel {
   /** The same for one candidate. */
   public NoisyQuantizer corrected(NoisyQuantizer candidate) {
     return corrected(List.of(candidate)).get(0);
+  }
+
+  /** E[x_c] [channels]. */
+  double[] means() {
+    return Arrays.stream(channels).mapToDouble(c -> c.density().mean()).toArray();
+  }
+
+  /** Var(x_c) where biases are corrected, else E[x_c²] [channels]. */
+  double[] spreads() {
+    return Arrays.stream(channels).mapToDouble(c -> c.density().spread(biasCorrection)).toArray();
   }
 
   /** Levels of the quantizer. */

@@ -84,6 +84,15 @@ public final class OutputWeights {
     return gains;
   }
 
+  /** ‖W‖², the sum of the squares of all weights; C for the identity. */
+  public double squaredNorm() {
+    double sum = 0;
+    for (double gain : gains()) {
+      sum += gain;
+    }
+    return sum;
+  }
+
   /** ‖e·W‖² of one error e [channels]. */
   double squaredNorm(float[] e) {
     float[] product = e;

@@ -92,7 +92,7 @@ final class RescaleSearch {
         }
       }
       QuantizedWeight quantized =
-          WeightQuantizer.minMax(scaled, rescale.length, outputs, weightBits);
+          WeightQuantizer.mse(scaled, rescale.length, outputs, weightBits, moments);
       float[] rounded = quantized.dequantized();
       for (int c = 0; c < rescale.length; c++) {
         double sum = 0;

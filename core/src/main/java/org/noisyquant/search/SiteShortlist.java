@@ -2,7 +2,6 @@ package org.noisyquant.search;
 
 import java.io.Serializable;
 import java.util.List;
-import java.util.Optional;
 
 /**
  * What a site's statistics leave to be decided by the images.
@@ -11,15 +10,17 @@ import java.util.Optional;
  * @param absMax A, largest magnitude of x/c on the calibration part
  * @param rescale c [channels]; null for none
  * @param minMax clip 1 of x without noise or rescale, for comparison
+ * @param means E[x_c] on the calibration part [channels], prefix tokens weighted
+ * @param spreads Var(x_c) where biases are corrected, else E[x_c²] [channels], likewise
  * @param choices all that may be chosen, at least one without noise; serializable
  */
 @SuppressWarnings("ArrayRecordComponent") // Never compared or printed.
 public record SiteShortlist(
-    int site, float absMax, float[] rescale, SiteChoice minMax, List<SiteChoice> choices)
-    implements Serializable {
-
-  /** c [channels]. */
-  public Optional<float[]> channelRescale() {
-    return Optional.ofNullable(rescale);
-  }
-}
+    int site,
+    float absMax,
+    float[] rescale,
+    double[] means,
+    double[] spreads,
+    SiteChoice minMax,
+    List<SiteChoice> choices)
+    implements Serializable {}

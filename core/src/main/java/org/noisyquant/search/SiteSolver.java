@@ -96,7 +96,9 @@ public final class SiteSolver {
         problem.site(),
         site.absMax(),
         rescale,
-        new SiteChoice(NoiseKind.NONE, Candidate.MIN_MAX, minMax, predicted),
+        model.means(),
+        model.spreads(),
+        SiteChoice.of(NoiseKind.NONE, Candidate.MIN_MAX, plain, minMax, predicted),
         choices);
   }
 
@@ -128,7 +130,7 @@ public final class SiteSolver {
     double[] losses = model.losses(quantizers);
     NoiseKind kind = offsets ? NoiseKind.OPTIMIZED : NoiseKind.NONE;
     for (int k = 0; k < losses.length; k++) {
-      choices.add(new SiteChoice(kind, candidates.get(k), quantizers.get(k), losses[k]));
+      choices.add(SiteChoice.of(kind, candidates.get(k), site, quantizers.get(k), losses[k]));
     }
   }
 
@@ -143,7 +145,8 @@ public final class SiteSolver {
     List<NoisyQuantizer> quantizers = model.corrected(draws.stream().map(site::noisy).toList());
     for (int k = 0; k < draws.size(); k++) {
       Candidate draw = draws.get(k);
-      choices.add(new SiteChoice(NoiseKind.UNIFORM, draw, quantizers.get(k), predicted.get(draw)));
+      choices.add(
+          SiteChoice.of(NoiseKind.UNIFORM, draw, site, quantizers.get(k), predicted.get(draw)));
     }
   }
 

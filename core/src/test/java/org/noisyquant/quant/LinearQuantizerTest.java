@@ -29,7 +29,13 @@ class LinearQuantizerTest {
 
     QuantizedLinear q =
         LinearQuantizer.withoutMoments(
-                settings(WeightRounding.MINMAX, false, false), CHANNELS, null, null, noise)
+                settings(WeightRounding.MINMAX, false, false),
+                CHANNELS,
+                null,
+                null,
+                null,
+                null,
+                noise)
             .quantize(weight, bias, OUTPUTS);
 
     assertThat(q.weight().codes()).isEqualTo(minMax.codes());
@@ -53,7 +59,13 @@ class LinearQuantizerTest {
 
     QuantizedWeight q =
         LinearQuantizer.withoutMoments(
-                settings(WeightRounding.MSE, false, false), CHANNELS, secondMoment, rescale, null)
+                settings(WeightRounding.MSE, false, false),
+                CHANNELS,
+                secondMoment,
+                null,
+                null,
+                rescale,
+                null)
             .quantize(weight, bias, OUTPUTS)
             .weight();
 
@@ -186,6 +198,38 @@ class LinearQuantizerTest {
   }
 
   @Test
+  void withMeansAloneTheMeanOutputIsExactToo() {
+    double[] inputMean = new double[CHANNELS];
+    double[] quantizedMean = new double[CHANNELS];
+    for (int c = 0; c < CHANNELS; c++) {
+      inputMean[c] = 0.5 - c * 0.1;
+      quantizedMean[c] = inputMean[c] + 0.03 * c;
+    }
+
+    QuantizedLinear q =
+        LinearQuantizer.withoutMoments(
+                settings(WeightRounding.MINMAX, false, true),
+                CHANNELS,
+                null,
+                inputMean,
+                quantizedMean,
+                null,
+                noise)
+            .quantize(weight, bias, OUTPUTS);
+
+    float[] wq = q.weight().dequantized();
+    for (int o = 0; o < OUTPUTS; o++) {
+      double before = bias[o];
+      double after = q.bias()[o];
+      for (int c = 0; c < CHANNELS; c++) {
+        before += inputMean[c] * weight[c * OUTPUTS + o];
+        after += (quantizedMean[c] + noise[c]) * wq[c * OUTPUTS + o];
+      }
+      assertThat(after).isCloseTo(before, within(1e-5));
+    }
+  }
+
+  @Test
   void refusesSettingsThatNeedMomentsItDoesNotHave() {
     for (WeightSettings settings :
         new WeightSettings[] {
@@ -194,7 +238,9 @@ class LinearQuantizerTest {
           settings(WeightRounding.MINMAX, false, true),
           settings(WeightRounding.MSE, false, false)
         }) {
-      assertThatThrownBy(() -> LinearQuantizer.withoutMoments(settings, CHANNELS, null, null, null))
+      assertThatThrownBy(
+              () ->
+                  LinearQuantizer.withoutMoments(settings, CHANNELS, null, null, null, null, null))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("need moments");
     }

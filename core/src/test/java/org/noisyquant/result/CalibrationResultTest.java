@@ -12,6 +12,7 @@ import org.noisyquant.graph.ActivationSite;
 import org.noisyquant.graph.LinearLayer;
 import org.noisyquant.search.Candidate;
 import org.noisyquant.search.ScoredCandidate;
+import org.noisyquant.search.SiteDecision;
 import org.noisyquant.search.SiteQuantizer;
 import org.noisyquant.search.SiteSolution;
 
@@ -78,7 +79,7 @@ class CalibrationResultTest {
     return new CalibrationResult(
         CalibrationResult.FORMAT_VERSION,
         provenance,
-        List.of(SiteResult.of(SITE, 6, quantizer, solution)),
+        List.of(SiteResult.of(SITE, 6, 6, SiteDecision.of(solution, quantizer))),
         new CalibrationResult.Run("host", "2026-01-01T00:00:00Z", 1.5, "4.1.0", "local[2]"));
   }
 }

@@ -1,14 +1,9 @@
 package org.noisyquant.search;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
-import java.util.Random;
 import org.junit.jupiter.api.Test;
-import org.noisyquant.error.NoisyQuantException;
 
 class SearchTest {
   @Test
@@ -59,46 +54,6 @@ class SearchTest {
 
     assertThat(tie.chosen()).isSameAs(baseline);
     assertThat(gain.chosen().candidate().shift()).isEqualTo(0.1);
-  }
-
-  @Test
-  void sumsOnAGridAreExactInAnyOrder() {
-    Random random = new Random(4);
-    List<Double> values = new ArrayList<>();
-    double bound = 0;
-    for (int i = 0; i < 1000; i++) {
-      double v = Math.exp(random.nextGaussian() * 6);
-      values.add(v);
-      bound += v;
-    }
-    LossGrid grid = LossGrid.forSumsUpTo(bound);
-    double forward = 0;
-    for (double v : values) {
-      forward += grid.round(v);
-    }
-    Collections.shuffle(values, random);
-    double shuffled = 0;
-    double halves = 0;
-    for (int i = 0; i < 1000; i++) {
-      shuffled += grid.round(values.get(i));
-      halves += i < 500 ? 0 : grid.round(values.get(i));
-    }
-    double firstHalf = 0;
-    for (int i = 0; i < 500; i++) {
-      firstHalf += grid.round(values.get(i));
-    }
-
-    assertThat(shuffled).isEqualTo(forward);
-    assertThat(firstHalf + halves).isEqualTo(forward);
-    assertThat(forward).isCloseTo(bound, org.assertj.core.api.Assertions.withinPercentage(1e-9));
-  }
-
-  @Test
-  void aLossBeyondTheBoundIsAnError() {
-    LossGrid grid = LossGrid.forSumsUpTo(1.0);
-
-    assertThatThrownBy(() -> grid.round(5.0)).isInstanceOf(NoisyQuantException.class);
-    assertThatThrownBy(() -> grid.round(Double.NaN)).isInstanceOf(NoisyQuantException.class);
   }
 
   private static ScoredCandidate scored(double clip, double shift, double loss) {

@@ -2,7 +2,11 @@ package org.noisyquant.stats;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.noisyquant.error.NoisyQuantException;
@@ -45,5 +49,37 @@ class SumGridTest {
 
     assertThatThrownBy(() -> grid.round(9.0)).isInstanceOf(NoisyQuantException.class);
     assertThatThrownBy(() -> grid.round(Double.NaN)).isInstanceOf(NoisyQuantException.class);
+  }
+
+  @Test
+  void sumsOnAGridAreExactInAnyOrder() {
+    Random random = new Random(4);
+    List<Double> values = new ArrayList<>();
+    double bound = 0;
+    for (int i = 0; i < 1000; i++) {
+      double v = Math.exp(random.nextGaussian() * 6);
+      values.add(v);
+      bound += v;
+    }
+    SumGrid grid = SumGrid.forSumsUpTo(bound);
+    double forward = 0;
+    for (double v : values) {
+      forward += grid.round(v);
+    }
+    Collections.shuffle(values, random);
+    double shuffled = 0;
+    double halves = 0;
+    for (int i = 0; i < 1000; i++) {
+      shuffled += grid.round(values.get(i));
+      halves += i < 500 ? 0 : grid.round(values.get(i));
+    }
+    double firstHalf = 0;
+    for (int i = 0; i < 500; i++) {
+      firstHalf += grid.round(values.get(i));
+    }
+
+    assertThat(shuffled).isEqualTo(forward);
+    assertThat(firstHalf + halves).isEqualTo(forward);
+    assertThat(forward).isCloseTo(bound, withinPercentage(1e-9));
   }
 }

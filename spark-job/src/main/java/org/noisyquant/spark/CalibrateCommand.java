@@ -23,9 +23,12 @@ final class CalibrateCommand implements JobCommand {
           JobKey.SCOPE,
           JobKey.INCLUDE,
           JobKey.EXCLUDE,
+          JobKey.PRESET,
           JobKey.SEARCH_MODE,
           JobKey.SEARCH_OBJECTIVE,
           JobKey.SEARCH_TOKEN_FRACTION,
+          JobKey.NOISE_KIND,
+          JobKey.ROUNDING,
           JobKey.SEED,
           JobKey.PARTITIONS);
   private static final Set<JobKey> REQUIRED =

@@ -43,7 +43,9 @@ final class CalibrateStep implements JobStep {
       metrics.put("images.quarantined", (long) calibrated.images().quarantined().size());
       metrics.put("sites", (long) calibrated.sites().size());
       metrics.put("seconds.statistics", calibrated.secondsStatistics());
+      metrics.put("sites.explicitAdds", (long) calibrated.explicitAdds());
       metrics.put("seconds.search", calibrated.secondsSearch());
+      metrics.put("seconds.weights", calibrated.secondsWeights());
       metrics.put("bytes.model", (long) model.content().quantized().length);
       new CalibrationFiles(spark, output).write(model, calibrated);
     } finally {

@@ -5,7 +5,6 @@ import static org.apache.spark.sql.functions.col;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -14,12 +13,11 @@ import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.noisyquant.result.SiteResult;
-import org.noisyquant.search.ScoredCandidate;
-import org.noisyquant.search.SearchPass;
 import org.noisyquant.spark.io.OutputFolder;
 import org.noisyquant.spark.ml.NoisyQuantModel;
 import org.noisyquant.spark.stage.Calibrated;
 import org.noisyquant.spark.stage.CalibrationImages;
+import org.noisyquant.spark.stage.CandidateScore;
 
 /** The files of a calibration in its output folder. */
 final class CalibrationFiles {
@@ -40,8 +38,14 @@ final class CalibrationFiles {
           .add("baselineStep", DataTypes.FloatType)
           .add("baselineLoss", DataTypes.DoubleType)
           .add("baselineHeldOutLoss", DataTypes.DoubleType)
+          .add("noise", DataTypes.StringType)
+          .add("noiseDropped", DataTypes.BooleanType)
+          .add("rescaled", DataTypes.BooleanType)
+          .add("clip", DataTypes.DoubleType)
+          .add("step", DataTypes.FloatType)
           .add("shift", DataTypes.DoubleType)
           .add("range", DataTypes.DoubleType)
+          .add("predictedLoss", DataTypes.DoubleType)
           .add("loss", DataTypes.DoubleType)
           .add("heldOutLoss", DataTypes.DoubleType);
 
@@ -53,6 +57,7 @@ final class CalibrationFiles {
           .add("clip", DataTypes.DoubleType)
           .add("shift", DataTypes.DoubleType)
           .add("range", DataTypes.DoubleType)
+          .add("predicted", DataTypes.DoubleType)
           .add("loss", DataTypes.DoubleType)
           .add("heldOutLoss", DataTypes.DoubleType);
 
@@ -110,8 +115,14 @@ final class CalibrationFiles {
               site.baseline().step(),
               site.baseline().loss(),
               site.baseline().heldOutLoss(),
+              site.chosen().noise().name(),
+              site.noiseDropped(),
+              site.rescale().length > 0,
+              site.chosen().clip(),
+              site.chosen().step(),
               site.chosen().shift(),
               site.chosen().range(),
+              site.chosen().predicted(),
               site.chosen().loss(),
               site.chosen().heldOutLoss()));
     }
@@ -120,26 +131,24 @@ final class CalibrationFiles {
 
   private static List<Row> candidates(Calibrated calibrated) {
     List<Row> rows = new ArrayList<>();
-    for (Map.Entry<SearchPass, List<List<ScoredCandidate>>> pass : calibrated.scores().entrySet()) {
-      for (int i = 0; i < pass.getValue().size(); i++) {
-        List<ScoredCandidate> scored = pass.getValue().get(i);
-        for (int k = 0; k < scored.size(); k++) {
-          ScoredCandidate candidate = scored.get(k);
-          double heldOut = candidate.heldOutLoss();
-          rows.add(
-              RowFactory.create(
-                  calibrated.sites().get(i).site(),
-                  pass.getKey().name(),
-                  k,
-                  candidate.candidate().clip(),
-                  candidate.candidate().shift(),
-                  candidate.candidate().range(),
-                  candidate.loss(),
-                  Double.isNaN(heldOut) ? null : heldOut));
-        }
-      }
+    for (CandidateScore score : calibrated.scores()) {
+      rows.add(
+          RowFactory.create(
+              score.site(),
+              score.search(),
+              score.index(),
+              score.candidate().clip(),
+              score.candidate().shift(),
+              score.candidate().range(),
+              present(score.predicted()),
+              score.loss().calibration(),
+              present(score.loss().heldOut())));
     }
     return rows;
+  }
+
+  private static Double present(double value) {
+    return Double.isNaN(value) ? null : value;
   }
 
   private static String quarantine(List<CalibrationImages.Quarantined> images) {

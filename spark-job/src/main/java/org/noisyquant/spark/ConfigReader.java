@@ -83,6 +83,16 @@ final class ConfigReader {
     return keep(key, number);
   }
 
+  /** A number above 0. */
+  double positive(JobKey key) {
+    ConfigValue value = value(key);
+    double number = decimal(key, value, "a number above 0").doubleValue();
+    if (!(number > 0) || Double.isInfinite(number)) {
+      throw invalid(key, value, "a number above 0");
+    }
+    return keep(key, number);
+  }
+
   /** One of a few words, each with its meaning. */
   <E> E choice(JobKey key, Map<String, E> words) {
     E chosen = choose(key, words);

@@ -5,6 +5,7 @@ import com.typesafe.config.ConfigException;
 import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigParseOptions;
+import com.typesafe.config.ConfigRenderOptions;
 import com.typesafe.config.ConfigUtil;
 import com.typesafe.config.ConfigValue;
 import com.typesafe.config.ConfigValueFactory;
@@ -25,6 +26,8 @@ import org.noisyquant.spark.io.HadoopFiles;
 /** Where values come from, and which wins: flag, file, {@code reference.conf}. */
 final class ConfigSources {
   private static final String ROOT = "noisyquant";
+
+  private static final List<String> PRESETS = List.of("balanced", "best", "paper");
 
   private ConfigSources() {}
 
@@ -78,11 +81,35 @@ final class ConfigSources {
     try {
       Config reference = reference();
       checkKeys(file.withFallback(reference).resolve().root(), "", new Names(reference));
-      return merged.withFallback(file).withFallback(reference).resolve().getConfig(ROOT);
+      Config given = merged.withFallback(file);
+      return given
+          .withFallback(preset(given.withFallback(reference).resolve()))
+          .withFallback(reference)
+          .resolve()
+          .getConfig(ROOT);
     } catch (ConfigException e) {
       throw new NoisyQuantException(
           ErrorCode.INVALID_VALUE, "the configuration has no value: " + e.getMessage(), e);
     }
+  }
+
+  /** What a preset sets. */
+  private static Config preset(Config config) {
+    ConfigValue given = config.getValue(ROOT + "." + JobKey.PRESET.path());
+    String name = String.valueOf(given.unwrapped());
+    if (!PRESETS.contains(name)) {
+      throw new NoisyQuantException(
+          ErrorCode.INVALID_VALUE,
+          JobKey.PRESET
+              + " is "
+              + given.render(ConfigRenderOptions.concise())
+              + " ("
+              + given.origin().description()
+              + "); allowed: "
+              + String.join(" or ", PRESETS));
+    }
+    return ConfigFactory.parseResources(
+        ConfigSources.class.getClassLoader(), "presets/" + name + ".conf");
   }
 
   private static void checkKeys(ConfigObject object, String prefix, Names names) {

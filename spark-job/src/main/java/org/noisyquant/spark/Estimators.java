@@ -7,6 +7,10 @@ import org.noisyquant.spark.ml.NoisyQuant;
 final class Estimators {
   private Estimators() {}
 
+  private static String lower(Enum<?> word) {
+    return word.name().toLowerCase(Locale.ROOT);
+  }
+
   /**
    * The Estimator of a configuration.
    *
@@ -27,9 +31,20 @@ final class Estimators {
         .setReduceRange(reduceRange)
         .setInclude(quantization.include())
         .setExclude(quantization.exclude())
-        .setObjective(search.objective().name().toLowerCase(Locale.ROOT))
+        .setObjective(lower(search.objective()))
         .setCandidates(search.clipCandidates(), search.shiftCandidates(), search.rangeCandidates())
         .setTokenFraction(search.tokenFraction())
+        .setSearchMode(search.mode() == JobConfig.Search.Mode.GUIDED ? "guided" : "grid")
+        .setChannelRescale(search.channelRescale())
+        .setPrefixWeight(search.prefixWeight())
+        .setNoiseKind(lower(config.noise().kind()))
+        .setNoiseFold(config.noise().fold())
+        .setWeightRounding(lower(config.weights().rounding()))
+        .setWeightCompensation(config.weights().compensation())
+        .setBiasCorrection(config.weights().biasCorrection())
+        .setDamping(config.weights().damping())
+        .setMomentsTokenFraction(config.weights().tokenFraction())
+        .setMomentsMemory((long) config.weights().memoryMiB() << 20)
         .setHeldOutFraction(config.images().heldOutFraction())
         .setMaxBadFraction(config.images().maxBadFraction())
         .setSeed(config.job().seed());

@@ -14,7 +14,9 @@ import org.apache.hadoop.conf.Configuration;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.graph.SiteSelection;
+import org.noisyquant.quant.WeightRounding;
 import org.noisyquant.search.CandidateGrid;
+import org.noisyquant.search.NoiseKind;
 import org.noisyquant.search.Objective;
 
 /**
@@ -30,6 +32,8 @@ public record JobConfig(
     Evaluation evaluation,
     Quantization quantization,
     Search search,
+    Noise noise,
+    Weights weights,
     Output output,
     Job job,
     SortedMap<String, Object> values) {
@@ -80,23 +84,39 @@ public record JobConfig(
     }
   }
 
-  /** {@code search}; the candidate counts are those that are tried, in either mode. */
+  /** {@code search}; the candidate counts are those that are tried, in either grid. */
   public record Search(
       Mode mode,
       Objective objective,
       double tokenFraction,
+      boolean channelRescale,
+      double prefixWeight,
       int clipCandidates,
       int shiftCandidates,
       int rangeCandidates) {
 
     /** Which candidates are tried. */
     public enum Mode {
+      /** A short list that the statistics leave. */
+      GUIDED,
       /** As many as the keys say. */
       GRID,
       /** The paper's 1000, 400 and 2000. */
       EXHAUSTIVE
     }
   }
+
+  /** {@code noise}. */
+  public record Noise(NoiseKind kind, boolean fold) {}
+
+  /** {@code weights}. */
+  public record Weights(
+      WeightRounding rounding,
+      boolean compensation,
+      boolean biasCorrection,
+      double damping,
+      double tokenFraction,
+      int memoryMiB) {}
 
   /** {@code output}. */
   public record Output(String path, boolean overwrite) {}
@@ -186,8 +206,18 @@ public record JobConfig(
             reader.number(JobKey.SEED), reader.integer(JobKey.PARTITIONS, 0, Integer.MAX_VALUE));
     Quantization quantization = quantization(reader);
     Search search = search(reader);
+    reader.text(JobKey.PRESET);
     return new JobConfig(
-        model, images, evaluation, quantization, search, output, job, reader.values());
+        model,
+        images,
+        evaluation,
+        quantization,
+        search,
+        noise(reader),
+        weights(reader),
+        output,
+        job,
+        reader.values());
   }
 
   private static Quantization quantization(ConfigReader reader) {
@@ -211,7 +241,10 @@ public record JobConfig(
     Search.Mode mode =
         reader.choice(
             JobKey.SEARCH_MODE,
-            Map.of("grid", Search.Mode.GRID, "exhaustive", Search.Mode.EXHAUSTIVE));
+            Map.of(
+                "guided", Search.Mode.GUIDED,
+                "grid", Search.Mode.GRID,
+                "exhaustive", Search.Mode.EXHAUSTIVE));
     Objective objective =
         reader.choice(
             JobKey.SEARCH_OBJECTIVE, Map.of("output", Objective.OUTPUT, "input", Objective.INPUT));
@@ -224,7 +257,41 @@ public record JobConfig(
       shifts = reader.keep(JobKey.SHIFT_CANDIDATES, PAPER_SHIFTS);
       ranges = reader.keep(JobKey.RANGE_CANDIDATES, PAPER_RANGES);
     }
-    return new Search(mode, objective, tokenFraction, clips, shifts, ranges);
+    return new Search(
+        mode,
+        objective,
+        tokenFraction,
+        reader.bool(JobKey.CHANNEL_RESCALE),
+        reader.positive(JobKey.PREFIX_WEIGHT),
+        clips,
+        shifts,
+        ranges);
+  }
+
+  private static Noise noise(ConfigReader reader) {
+    return new Noise(
+        reader.choice(
+            JobKey.NOISE_KIND,
+            Map.of(
+                "none", NoiseKind.NONE,
+                "uniform", NoiseKind.UNIFORM,
+                "optimized", NoiseKind.OPTIMIZED)),
+        reader.bool(JobKey.NOISE_FOLD));
+  }
+
+  private static Weights weights(ConfigReader reader) {
+    return new Weights(
+        reader.choice(
+            JobKey.ROUNDING,
+            Map.of(
+                "minmax", WeightRounding.MINMAX,
+                "mse", WeightRounding.MSE,
+                "gptq", WeightRounding.GPTQ)),
+        reader.bool(JobKey.COMPENSATION),
+        reader.bool(JobKey.BIAS_CORRECTION),
+        reader.fraction(JobKey.DAMPING, true, true),
+        reader.fraction(JobKey.MOMENTS_TOKEN_FRACTION, false, true),
+        reader.integer(JobKey.MOMENTS_MEMORY, 1, 1_000_000));
   }
 
   private static Optional<String> optional(String text) {

@@ -58,7 +58,28 @@ enum JobKey {
   HEAD("quantization.head"),
   EDGE_BITS("quantization.edgeBits"),
   REDUCE_RANGE("quantization.reduceRange"),
-  SEARCH_MODE("search.mode", "--search-mode", "MODE", "grid, or exhaustive: the paper's full grid"),
+  PRESET(
+      "preset",
+      "--preset",
+      "PRESET",
+      "paper, balanced or best: what the keys of search, noise, and weights are where nothing else"
+          + " sets them"),
+  SEARCH_MODE(
+      "search.mode",
+      "--search-mode",
+      "MODE",
+      "guided: statistics leave a short list to the images; grid: the paper's three passes;"
+          + " exhaustive: these with its full grid"),
+  CHANNEL_RESCALE("search.channelRescale"),
+  PREFIX_WEIGHT("search.prefixWeight"),
+  NOISE_KIND("noise.kind", "--noise", "KIND", "noisy bias: none, uniform or optimized"),
+  NOISE_FOLD("noise.fold"),
+  ROUNDING("weights.rounding", "--weight-rounding", "ROUNDING", "minmax, mse or gptq"),
+  COMPENSATION("weights.compensation"),
+  BIAS_CORRECTION("weights.biasCorrection"),
+  DAMPING("weights.damping"),
+  MOMENTS_TOKEN_FRACTION("weights.tokenFraction"),
+  MOMENTS_MEMORY("weights.memoryMiB"),
   SEARCH_OBJECTIVE(
       "search.objective",
       "--objective",

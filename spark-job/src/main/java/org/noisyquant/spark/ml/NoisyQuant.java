@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.time.Instant;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import org.apache.hadoop.conf.Configuration;
@@ -24,10 +25,12 @@ import org.apache.spark.sql.types.StructType;
 import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.image.Preprocessing;
 import org.noisyquant.onnx.OnnxModel;
+import org.noisyquant.quant.WeightRounding;
 import org.noisyquant.result.CalibrationResult;
 import org.noisyquant.result.Provenance;
 import org.noisyquant.runtime.ModelRunner;
 import org.noisyquant.search.CandidateGrid;
+import org.noisyquant.search.NoiseKind;
 import org.noisyquant.search.Objective;
 import org.noisyquant.spark.io.BuildVersion;
 import org.noisyquant.spark.io.ModelFiles;
@@ -35,7 +38,9 @@ import org.noisyquant.spark.stage.Calibrated;
 import org.noisyquant.spark.stage.Calibration;
 import org.noisyquant.spark.stage.CalibrationSettings;
 import org.noisyquant.spark.stage.ImageFile;
+import org.noisyquant.spark.stage.SearchSettings;
 import org.noisyquant.spark.stage.SitePlan;
+import org.noisyquant.spark.stage.WeightRules;
 
 /**
  * Post-training quantization of an ONNX vision transformer with NoisyQuant-Linear (CVPR 2023), as
@@ -156,6 +161,83 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
     return this;
   }
 
+  /**
+   * Sets all parameters of search and weights to a preset; what is set afterwards wins.
+   *
+   * @param value {@code paper}, {@code balanced} (the default) or {@code best}
+   * @throws IllegalArgumentException for another name
+   */
+  public NoisyQuant setPreset(String value) {
+    Preset.of(value).applyTo(this);
+    return this;
+  }
+
+  /** Sets {@link #searchMode()}. */
+  public NoisyQuant setSearchMode(String value) {
+    set(searchMode(), value);
+    return this;
+  }
+
+  /** Sets {@link #noiseKind()}. */
+  public NoisyQuant setNoiseKind(String value) {
+    set(noiseKind(), value);
+    return this;
+  }
+
+  /** Sets {@link #noiseFold()}. */
+  public NoisyQuant setNoiseFold(boolean value) {
+    set(noiseFold(), value);
+    return this;
+  }
+
+  /** Sets {@link #channelRescale()}. */
+  public NoisyQuant setChannelRescale(boolean value) {
+    set(channelRescale(), value);
+    return this;
+  }
+
+  /** Sets {@link #prefixWeight()}. */
+  public NoisyQuant setPrefixWeight(double value) {
+    set(prefixWeight(), value);
+    return this;
+  }
+
+  /** Sets {@link #weightRounding()}. */
+  public NoisyQuant setWeightRounding(String value) {
+    set(weightRounding(), value);
+    return this;
+  }
+
+  /** Sets {@link #weightCompensation()}. */
+  public NoisyQuant setWeightCompensation(boolean value) {
+    set(weightCompensation(), value);
+    return this;
+  }
+
+  /** Sets {@link #biasCorrection()}. */
+  public NoisyQuant setBiasCorrection(boolean value) {
+    set(biasCorrection(), value);
+    return this;
+  }
+
+  /** Sets {@link #damping()}. */
+  public NoisyQuant setDamping(double value) {
+    set(damping(), value);
+    return this;
+  }
+
+  /** Sets {@link #momentsTokenFraction()}. */
+  public NoisyQuant setMomentsTokenFraction(double value) {
+    set(momentsTokenFraction(), value);
+    return this;
+  }
+
+  /** Sets {@link #momentsMemory()}. */
+  public NoisyQuant setMomentsMemory(long value) {
+    set(momentsMemory(), value);
+    return this;
+  }
+
   /** Sets {@link #heldOutFraction()}. */
   public NoisyQuant setHeldOutFraction(double value) {
     set(heldOutFraction(), value);
@@ -222,12 +304,8 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
             model,
             preprocessing,
             plans,
-            new CandidateGrid(
-                value(clipCandidates(), Integer.class),
-                value(shiftCandidates(), Integer.class),
-                value(rangeCandidates(), Integer.class)),
-            value(objective(), String.class).equals("input") ? Objective.INPUT : Objective.OUTPUT,
-            value(tokenFraction(), Double.class),
+            searchSettings(),
+            weightRules(),
             value(heldOutFraction(), Double.class),
             value(maxBadFraction(), Double.class),
             value(seed(), Long.class));
@@ -276,6 +354,38 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
         .map(
             (MapFunction<Row, Row>) row -> ImageColumns.imageFile(row.getString(0), row.getAs(1)),
             Encoders.row(ImageFile.SCHEMA));
+  }
+
+  private SearchSettings searchSettings() {
+    boolean guided = value(searchMode(), String.class).equals("guided");
+    boolean rescales = guided && value(noiseFold(), Boolean.class);
+    CandidateGrid points =
+        new CandidateGrid(
+            value(clipCandidates(), Integer.class),
+            value(shiftCandidates(), Integer.class),
+            value(rangeCandidates(), Integer.class));
+    return new SearchSettings(
+        guided,
+        guided ? CandidateGrid.AUTHORS : points,
+        value(objective(), String.class).equals("input") ? Objective.INPUT : Objective.OUTPUT,
+        guided
+            ? NoiseKind.valueOf(value(noiseKind(), String.class).toUpperCase(Locale.ROOT))
+            : NoiseKind.UNIFORM,
+        value(noiseFold(), Boolean.class),
+        rescales && value(channelRescale(), Boolean.class),
+        guided && value(biasCorrection(), Boolean.class),
+        value(prefixWeight(), Double.class),
+        value(tokenFraction(), Double.class));
+  }
+
+  private WeightRules weightRules() {
+    return new WeightRules(
+        WeightRounding.valueOf(value(weightRounding(), String.class).toUpperCase(Locale.ROOT)),
+        value(weightCompensation(), Boolean.class),
+        value(biasCorrection(), Boolean.class),
+        value(damping(), Double.class),
+        value(momentsTokenFraction(), Double.class),
+        value(momentsMemory(), Long.class));
   }
 
   private Provenance provenance(

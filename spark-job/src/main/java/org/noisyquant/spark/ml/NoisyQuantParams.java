@@ -31,6 +31,17 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
   private final IntParam shiftCandidates;
   private final IntParam rangeCandidates;
   private final DoubleParam tokenFraction;
+  private final Param<String> searchMode;
+  private final Param<String> noiseKind;
+  private final BooleanParam noiseFold;
+  private final BooleanParam channelRescale;
+  private final DoubleParam prefixWeight;
+  private final Param<String> weightRounding;
+  private final BooleanParam weightCompensation;
+  private final BooleanParam biasCorrection;
+  private final DoubleParam damping;
+  private final DoubleParam momentsTokenFraction;
+  private final LongParam momentsMemory;
   private final DoubleParam heldOutFraction;
   private final DoubleParam maxBadFraction;
   private final LongParam seed;
@@ -63,11 +74,11 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
         new StringArrayParam(this, "include", "glob patterns on site names; empty: all sites");
     exclude = new StringArrayParam(this, "exclude", "glob patterns on site names; wins");
     objective =
-        new Param<>(
-            this,
+        choice(
             "objective",
             "where a candidate's error is measured: output or input",
-            ParamValidators.inArray(new String[] {"output", "input"}));
+            "output",
+            "input");
     clipCandidates = count("clipCandidates", "clips from 1/n to 1 of the largest magnitude");
     shiftCandidates = count("shiftCandidates", "constant parts of the bias from -1 to 1 step");
     rangeCandidates = count("rangeCandidates", "amplitudes of the noise from 0 to 2 steps");
@@ -77,6 +88,55 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
             "tokenFraction",
             "share of each image's tokens that is scored",
             ParamValidators.inRange(0, 1, false, true));
+    searchMode =
+        choice(
+            "searchMode",
+            "guided: statistics leave a short list to one image pass; grid: the paper's passes",
+            "guided",
+            "grid");
+    noiseKind =
+        choice(
+            "noiseKind",
+            "noise of a guided search: none, uniform, or optimized per channel",
+            "none",
+            "uniform",
+            "optimized");
+    noiseFold =
+        new BooleanParam(
+            this, "noiseFold", "whether noise is folded into the network where it can");
+    channelRescale =
+        new BooleanParam(
+            this, "channelRescale", "whether a guided search may rescale channels where it folds");
+    prefixWeight =
+        new DoubleParam(
+            this,
+            "prefixWeight",
+            "what a class, distillation or register token counts against a patch token",
+            ParamValidators.gt(0));
+    weightRounding = choice("weightRounding", "how weights become codes", "minmax", "mse", "gptq");
+    weightCompensation =
+        new BooleanParam(
+            this, "weightCompensation", "whether weights are fitted to the quantized input first");
+    biasCorrection =
+        new BooleanParam(this, "biasCorrection", "whether biases take off the mean output error");
+    damping =
+        new DoubleParam(
+            this,
+            "damping",
+            "ridge of GPTQ and compensation, in units of the mean diagonal",
+            ParamValidators.gtEq(0));
+    momentsTokenFraction =
+        new DoubleParam(
+            this,
+            "momentsTokenFraction",
+            "share of each image's tokens in the Gram matrices",
+            ParamValidators.inRange(0, 1, false, true));
+    momentsMemory =
+        new LongParam(
+            this,
+            "momentsMemory",
+            "most bytes of Gram matrices in a task; more sites take more image passes",
+            ParamValidators.gt(0));
     heldOutFraction =
         new DoubleParam(
             this,
@@ -111,6 +171,17 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
     setDefault(shiftCandidates, 40);
     setDefault(rangeCandidates, 50);
     setDefault(tokenFraction, 0.1);
+    setDefault(searchMode, "guided");
+    setDefault(noiseKind, "optimized");
+    setDefault(noiseFold, true);
+    setDefault(channelRescale, true);
+    setDefault(prefixWeight, 1.0);
+    setDefault(weightRounding, "mse");
+    setDefault(weightCompensation, false);
+    setDefault(biasCorrection, true);
+    setDefault(damping, 0.01);
+    setDefault(momentsTokenFraction, 0.25);
+    setDefault(momentsMemory, 512L << 20);
     setDefault(heldOutFraction, 0.125);
     setDefault(maxBadFraction, 0.05);
     setDefault(seed, 0L);
@@ -200,6 +271,61 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
     return tokenFraction;
   }
 
+  /** {@code guided} or {@code grid}. */
+  public Param<String> searchMode() {
+    return searchMode;
+  }
+
+  /** {@code none}, {@code uniform} or {@code optimized}. */
+  public Param<String> noiseKind() {
+    return noiseKind;
+  }
+
+  /** Whether noise is folded into the network where it can be. */
+  public BooleanParam noiseFold() {
+    return noiseFold;
+  }
+
+  /** Whether a guided search may rescale channels where the network absorbs it. */
+  public BooleanParam channelRescale() {
+    return channelRescale;
+  }
+
+  /** What a class, distillation or register token counts against a patch token, above 0. */
+  public DoubleParam prefixWeight() {
+    return prefixWeight;
+  }
+
+  /** {@code minmax}, {@code mse} or {@code gptq}. */
+  public Param<String> weightRounding() {
+    return weightRounding;
+  }
+
+  /** Whether weights are fitted to the quantized input before they are rounded. */
+  public BooleanParam weightCompensation() {
+    return weightCompensation;
+  }
+
+  /** Whether biases take off the mean error of the output. */
+  public BooleanParam biasCorrection() {
+    return biasCorrection;
+  }
+
+  /** Ridge of GPTQ and compensation, in units of the Gram matrix's mean diagonal. */
+  public DoubleParam damping() {
+    return damping;
+  }
+
+  /** Share of each image's tokens in the Gram matrices, in (0, 1]. */
+  public DoubleParam momentsTokenFraction() {
+    return momentsTokenFraction;
+  }
+
+  /** Most bytes of Gram matrices in a task. */
+  public LongParam momentsMemory() {
+    return momentsMemory;
+  }
+
   /** Share of the images that choices are checked on, in [0, 1). */
   public DoubleParam heldOutFraction() {
     return heldOutFraction;
@@ -258,6 +384,16 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
           shiftCandidates,
           rangeCandidates,
           tokenFraction,
+          searchMode,
+          noiseKind,
+          noiseFold,
+          channelRescale,
+          prefixWeight,
+          weightRounding,
+          weightCompensation,
+          biasCorrection,
+          damping,
+          momentsTokenFraction,
           heldOutFraction,
           seed
         }) {
@@ -268,6 +404,10 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
 
   private IntParam bits(String name, String doc) {
     return new IntParam(this, name, doc + ", 2 to 8", ParamValidators.inRange(2, 8));
+  }
+
+  private Param<String> choice(String name, String doc, String... words) {
+    return new Param<>(this, name, doc, ParamValidators.inArray(words));
   }
 
   private IntParam count(String name, String doc) {

@@ -1,19 +1,16 @@
 package org.noisyquant.spark.stage;
 
 import java.util.List;
-import java.util.Map;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.noisyquant.result.SiteResult;
 import org.noisyquant.result.StatisticsManifest;
-import org.noisyquant.search.ScoredCandidate;
-import org.noisyquant.search.SearchPass;
 
 /**
  * What a calibration gives.
  *
  * @param sites what was chosen, in topological order
- * @param scores every candidate of every site with its losses, by pass
+ * @param scores every candidate that was scored, with its losses
  * @param model the quantized ONNX model with noisy biases
  * @param baseline the quantized ONNX model without: same weights, each site's best clip
  * @param manifest what the statistics were taken of
@@ -22,12 +19,14 @@ import org.noisyquant.search.SearchPass;
  *     until {@link #release}
  * @param imageRows (name, digest, part, reason): one row per image, likewise
  * @param secondsStatistics wall time of the statistics pass
- * @param secondsSearch wall time of the candidate passes
+ * @param secondsSearch wall time of the search
+ * @param secondsWeights wall time of quantizing the weights
+ * @param explicitAdds how many sites need an Add for their noise
  * @param release frees the executors' disks
  */
 public record Calibrated(
     List<SiteResult> sites,
-    Map<SearchPass, List<List<ScoredCandidate>>> scores,
+    List<CandidateScore> scores,
     byte[] model,
     byte[] baseline,
     StatisticsManifest manifest,
@@ -36,4 +35,6 @@ public record Calibrated(
     Dataset<Row> imageRows,
     double secondsStatistics,
     double secondsSearch,
+    double secondsWeights,
+    int explicitAdds,
     Runnable release) {}

@@ -1,42 +1,37 @@
 package org.noisyquant.spark.stage;
 
 import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
-import java.util.function.Function;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.export.QuantizedModelWriter;
+import org.noisyquant.export.SiteQuantization;
 import org.noisyquant.onnx.OnnxModel;
-import org.noisyquant.quant.NoisyBias;
-import org.noisyquant.quant.QuantizedWeight;
+import org.noisyquant.onnx.SiteFolds;
+import org.noisyquant.quant.WeightRounding;
 import org.noisyquant.result.SiteResult;
 import org.noisyquant.result.StatisticsManifest;
-import org.noisyquant.search.Candidate;
-import org.noisyquant.search.CandidateLoss;
-import org.noisyquant.search.GridQuantizers;
-import org.noisyquant.search.LossGrid;
-import org.noisyquant.search.Objective;
-import org.noisyquant.search.ScoredCandidate;
-import org.noisyquant.search.SearchPass;
-import org.noisyquant.search.SiteQuantizer;
-import org.noisyquant.search.SiteSolution;
+import org.noisyquant.runtime.FoldProbe;
+import org.noisyquant.search.NoiseKind;
+import org.noisyquant.search.SiteDecision;
 import org.noisyquant.search.TokenSample;
+import org.noisyquant.spark.stage.SiteWeights.Variant;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * NoisyQuant-Linear on Spark: one image pass for statistics, three for the candidates of all sites
- * together (clip, shift, range), and the export.
+ * NoisyQuant-Linear on Spark: one image pass for statistics; the search, with one image pass
+ * (guided) or three (the paper's clip, shift and range); where the weights ask for it, image passes
+ * for second moments; and the export.
  */
 public final class Calibration {
   private static final Logger LOG = LoggerFactory.getLogger(Calibration.class);
 
   static final long TOKEN_SALT = 0x746F6B656EL;
+  private static final long MOMENT_SALT = 0x6D6F6D656E74L;
   private static final double NANOS = 1e9;
 
   private final CalibrationSettings settings;
@@ -73,46 +68,28 @@ public final class Calibration {
         String.format("%.1f", secondsStatistics));
 
     start = System.nanoTime();
-    List<SiteQuantizer> quantizers = new ArrayList<>();
-    List<LossGrid> grids = new ArrayList<>();
+    ShippedModel fp32 = ShippedModel.ship(spark, model.bytes());
+    SiteFolds folds = folds();
+    Search.Outcome found = search(fp32, tapped, folds).run(images, statistics, summaries);
+    double secondsSearch = (System.nanoTime() - start) / NANOS;
+    start = System.nanoTime();
+    List<SiteWeights> weights = weights(images, fp32, tapped, found.decisions(), summaries);
+    List<SiteQuantization> chosen = quantization(found, weights, Variant.CHOSEN);
+    double secondsWeights = (System.nanoTime() - start) / NANOS;
+    LOG.info("quantized the weights in {} s", String.format("%.1f", secondsWeights));
+    List<SiteResult> results = new ArrayList<>();
     for (int i = 0; i < summaries.size(); i++) {
       SitePlan plan = settings.sites().get(i);
-      SiteSummary summary = summaries.get(i);
-      List<QuantizedWeight> weights =
-          settings.objective() == Objective.INPUT ? List.of() : plan.quantizedWeights(model);
-      grids.add(summary.lossGrid(plan.activationBits(), weights));
-      quantizers.add(
-          new SiteQuantizer(
-              plan.activationBits(),
-              summary.absMax(),
-              NoisyBias.unit(settings.seed(), plan.site().index(), plan.site().channels())));
-    }
-    ScoreStage stage =
-        new ScoreStage(
-            ShippedModel.ship(spark, model.bytes()),
-            tapped,
-            settings.objective(),
-            new TokenSample(settings.tokenFraction(), settings.seed() ^ TOKEN_SALT, 1));
-    Map<SearchPass, List<List<ScoredCandidate>>> scores = search(images, stage, quantizers, grids);
-    List<SiteSolution> solutions = new ArrayList<>();
-    List<SiteResult> results = new ArrayList<>();
-    for (int i = 0; i < quantizers.size(); i++) {
-      SitePlan plan = settings.sites().get(i);
-      SiteSolution solution =
-          SiteSolution.of(
-              plan.site().index(),
-              summaries.get(i).absMax(),
-              scores.get(SearchPass.CLIP).get(i),
-              scores.get(SearchPass.SHIFT).get(i),
-              scores.get(SearchPass.RANGE).get(i));
-      solutions.add(solution);
-      results.add(SiteResult.of(plan.site(), plan.weightBits(), quantizers.get(i), solution));
+      results.add(
+          SiteResult.of(
+              plan.site(), plan.weightBits(), plan.activationBits(), found.decisions().get(i)));
     }
     return new Calibrated(
         results,
-        scores,
-        export(quantizers, solutions, s -> s.chosen().candidate(), metadata),
-        export(quantizers, solutions, s -> s.baseline().candidate(), metadata),
+        found.scores(),
+        QuantizedModelWriter.write(model, chosen, metadata, folds),
+        QuantizedModelWriter.write(
+            model, quantization(found, weights, Variant.BASELINE), metadata, folds),
         StatisticsManifest.of(
             model.sha256(),
             settings.preprocessing(),
@@ -123,61 +100,65 @@ public final class Calibration {
         statistics.sites(),
         statistics.imageRows(),
         secondsStatistics,
-        (System.nanoTime() - start) / NANOS,
+        secondsSearch,
+        secondsWeights,
+        QuantizedModelWriter.explicitAdds(chosen, folds),
         statistics::release);
   }
 
-  private Map<SearchPass, List<List<ScoredCandidate>>> search(
-      Dataset<Row> images, ScoreStage stage, List<SiteQuantizer> quantizers, List<LossGrid> grids) {
-    Map<SearchPass, List<List<ScoredCandidate>>> scores = new EnumMap<>(SearchPass.class);
-    List<Candidate> incumbents = new ArrayList<>();
-    quantizers.forEach(q -> incumbents.add(Candidate.MIN_MAX));
-    for (SearchPass pass : SearchPass.values()) {
-      long start = System.nanoTime();
-      List<List<Candidate>> candidates = new ArrayList<>();
-      List<SiteTrial> trials = new ArrayList<>();
-      for (int i = 0; i < quantizers.size(); i++) {
-        candidates.add(pass.candidates(settings.grid(), incumbents.get(i)));
-        trials.add(
-            new SiteTrial(new GridQuantizers(quantizers.get(i), candidates.get(i)), grids.get(i)));
-      }
-      List<List<ScoredCandidate>> scored = scored(candidates, stage.run(images, trials));
-      for (int i = 0; i < scored.size(); i++) {
-        incumbents.set(i, SiteSolution.best(scored.get(i)).candidate());
-      }
-      scores.put(pass, scored);
-      LOG.info(
-          "{} search: {} candidates of {} sites in {} s",
-          pass.name().toLowerCase(Locale.ROOT),
-          candidates.get(0).size(),
-          trials.size(),
-          String.format("%.1f", (System.nanoTime() - start) / NANOS));
-    }
-    return scores;
+  /** Where noise and rescale fold; nowhere if that is not wanted. */
+  private SiteFolds folds() {
+    SearchSettings search = settings.search();
+    boolean any = search.fold() && (search.noise() != NoiseKind.NONE || search.channelRescale());
+    return any ? FoldProbe.folds(settings.model()) : SiteFolds.off(settings.model());
   }
 
-  private static List<List<ScoredCandidate>> scored(
-      List<List<Candidate>> candidates, List<List<CandidateLoss>> losses) {
-    List<List<ScoredCandidate>> scored = new ArrayList<>();
-    for (int i = 0; i < candidates.size(); i++) {
-      List<ScoredCandidate> site = new ArrayList<>();
-      for (int k = 0; k < candidates.get(i).size(); k++) {
-        CandidateLoss loss = losses.get(i).get(k);
-        site.add(new ScoredCandidate(candidates.get(i).get(k), loss.calibration(), loss.heldOut()));
-      }
-      scored.add(site);
+  private Search search(ShippedModel fp32, TappedModel tapped, SiteFolds folds) {
+    SearchSettings search = settings.search();
+    // The paper judges by the quantized weights. Other codes are not known before the search.
+    boolean byCodes = settings.weights().rounding() == WeightRounding.MINMAX;
+    LossWeights loss =
+        new LossWeights(
+            search.objective(), byCodes && !(search.guided() && search.channelRescale()));
+    ScoreStage score =
+        new ScoreStage(
+            fp32,
+            tapped,
+            loss,
+            new TokenSample(
+                search.tokenFraction(), settings.seed() ^ TOKEN_SALT, search.prefixWeight()));
+    if (!search.guided()) {
+      return new GridSearch(settings, score);
     }
-    return scored;
+    List<Boolean> rescalable = new ArrayList<>();
+    settings.sites().forEach(plan -> rescalable.add(folds.fold(plan.site()).folds()));
+    return new GuidedSearch(
+        settings,
+        new SolveStage(fp32, settings.sites(), rescalable, search, loss, settings.seed()),
+        score);
   }
 
-  private byte[] export(
-      List<SiteQuantizer> quantizers,
-      List<SiteSolution> solutions,
-      Function<SiteSolution, Candidate> choice,
-      Map<String, String> metadata) {
-    return QuantizedModelWriter.write(
-        settings.model(),
-        QuantizedSites.of(settings.model(), settings.sites(), quantizers, solutions, choice),
-        metadata);
+  private List<SiteWeights> weights(
+      Dataset<Row> images,
+      ShippedModel fp32,
+      TappedModel tapped,
+      List<SiteDecision> decisions,
+      List<SiteSummary> summaries) {
+    WeightStage stage = new WeightStage(fp32, settings.sites(), settings.weights());
+    if (!stage.needMoments(decisions)) {
+      return stage.withoutMoments(spark, decisions);
+    }
+    TokenSample tokens =
+        new TokenSample(
+            settings.weights().tokenFraction(),
+            settings.seed() ^ MOMENT_SALT,
+            settings.search().prefixWeight());
+    return new MomentsStage(tapped, stage, tokens)
+        .run(images, settings.model(), decisions, summaries);
+  }
+
+  private List<SiteQuantization> quantization(
+      Search.Outcome found, List<SiteWeights> weights, Variant variant) {
+    return QuantizedSites.of(settings.sites(), found.decisions(), weights, variant);
   }
 }

@@ -8,6 +8,7 @@ import org.apache.spark.TaskContext;
 import org.apache.spark.util.TaskCompletionListener;
 import org.noisyquant.runtime.MatMulRunner;
 import org.noisyquant.runtime.ModelRunner;
+import org.noisyquant.runtime.MomentsRunner;
 
 /**
  * What the tasks of one executor share: ONNX Runtime sessions and what is derived from a model. The
@@ -16,7 +17,7 @@ import org.noisyquant.runtime.ModelRunner;
  */
 final class ExecutorCache {
   /** Entries that no task uses and that are kept: those of one calibration and its evaluation. */
-  private static final int IDLE = 6;
+  private static final int IDLE = 8;
 
   private static final Map<String, Entry> ENTRIES = new LinkedHashMap<>(16, 0.75f, true);
 
@@ -44,6 +45,12 @@ final class ExecutorCache {
   static MatMulRunner products() {
     int threads = threads();
     return get("products " + threads, MatMulRunner.class, () -> MatMulRunner.open(threads));
+  }
+
+  /** The session for second moments, for the running task. */
+  static MomentsRunner moments() {
+    int threads = threads();
+    return get("moments " + threads, MomentsRunner.class, () -> MomentsRunner.open(threads));
   }
 
   /**

@@ -3,7 +3,6 @@ package org.noisyquant.spark.stage;
 import java.util.List;
 import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.runtime.MatMulRunner;
-import org.noisyquant.search.Objective;
 import org.noisyquant.search.SiteObjective;
 
 /** The objectives of all sites, made once per executor from the FP32 model's weights. */
@@ -15,15 +14,15 @@ final class ExecutorObjectives implements AutoCloseable {
   }
 
   static ExecutorObjectives of(
-      ShippedModel fp32, List<SitePlan> sites, Objective objective, MatMulRunner products) {
-    StringBuilder key = new StringBuilder("objectives ").append(fp32.file()).append(objective);
+      ShippedModel fp32, List<SitePlan> sites, LossWeights weights, MatMulRunner products) {
+    StringBuilder key = new StringBuilder("objectives ").append(fp32.file()).append(weights);
     for (SitePlan plan : sites) {
       key.append(' ').append(plan.site().index()).append(':').append(plan.weightBits());
     }
     return ExecutorCache.get(
         key.toString(),
         ExecutorObjectives.class,
-        () -> new ExecutorObjectives(make(fp32, sites, objective, products)));
+        () -> new ExecutorObjectives(make(fp32, sites, weights, products)));
   }
 
   /** The objective of the site at a position of the plan. */
@@ -37,13 +36,8 @@ final class ExecutorObjectives implements AutoCloseable {
   }
 
   private static List<SiteObjective> make(
-      ShippedModel fp32, List<SitePlan> sites, Objective objective, MatMulRunner products) {
-    if (objective == Objective.INPUT) {
-      return sites.stream().map(plan -> SiteObjective.input(plan.site().channels())).toList();
-    }
+      ShippedModel fp32, List<SitePlan> sites, LossWeights weights, MatMulRunner products) {
     OnnxModel model = OnnxModel.read(fp32.path());
-    return sites.stream()
-        .map(plan -> SiteObjective.output(products, plan.quantizedWeights(model)))
-        .toList();
+    return sites.stream().map(plan -> SiteObjective.of(products, weights.of(plan, model))).toList();
   }
 }

@@ -29,11 +29,11 @@ import org.noisyquant.graph.ActivationSite;
 import org.noisyquant.runtime.MatMulRunner;
 import org.noisyquant.search.CandidateLoss;
 import org.noisyquant.search.CandidateScorer;
-import org.noisyquant.search.LossGrid;
 import org.noisyquant.search.Objective;
 import org.noisyquant.search.SiteObjective;
 import org.noisyquant.search.TokenSample;
 import org.noisyquant.stats.SiteStatistics.Part;
+import org.noisyquant.stats.SumGrid;
 
 /**
  * One pass over the images that scores candidates of all sites exactly. Each image's losses are
@@ -45,11 +45,11 @@ import org.noisyquant.stats.SiteStatistics.Part;
  * @param objective where the error is measured
  * @param tokens which tokens are scored
  */
-record ScoreStage(ShippedModel fp32, TappedModel model, Objective objective, TokenSample tokens)
+record ScoreStage(ShippedModel fp32, TappedModel model, LossWeights objective, TokenSample tokens)
     implements Serializable {
 
   /** On which weighted numbers of tokens are rounded: sums up to 2^40 are exact. */
-  private static final LossGrid TOKEN_GRID = LossGrid.forSumsUpTo(0x1p40);
+  private static final SumGrid TOKEN_GRID = SumGrid.forSumsUpTo(0x1p40);
 
   private static final StructType SUMS =
       new StructType()
@@ -118,7 +118,8 @@ record ScoreStage(ShippedModel fp32, TappedModel model, Objective objective, Tok
     for (int i = 0; i < trials.size(); i++) {
       Map<Part, Row> parts = bySite.get(i);
       SitePlan plan = model.sites().get(i);
-      int width = objective == Objective.INPUT ? plan.site().channels() : plan.site().outputs();
+      int width =
+          objective.objective() == Objective.INPUT ? plan.site().channels() : plan.site().outputs();
       double[] losses = means(parts.get(Part.CALIBRATION), trials.get(i), width);
       double[] heldOut = means(parts.get(Part.HELD_OUT), trials.get(i), width);
       List<CandidateLoss> site = new ArrayList<>();

@@ -2,9 +2,9 @@ package org.noisyquant.spark.stage;
 
 import java.io.Serializable;
 import java.util.List;
-import org.noisyquant.quant.QuantizedWeight;
+import org.noisyquant.quant.NoisyQuantizer;
 import org.noisyquant.quant.UniformQuantizer;
-import org.noisyquant.search.LossGrid;
+import org.noisyquant.stats.SumGrid;
 
 /**
  * What the driver keeps of a site's statistics.
@@ -21,12 +21,12 @@ record SiteSummary(int site, float absMax, float[] channelAbsMax, long tokens)
   private static final double MAX_STEPS = 4;
 
   /**
-   * A grid on which the summed losses of any candidate are exact. An error e_c is at most the
-   * clipped magnitude plus noise and rounding, and ‖e·Wq‖ ≤ ‖e‖·‖Wq‖ (Frobenius norm).
+   * A grid on which the summed losses of any candidate of the paper's search are exact. An error
+   * e_c is at most the clipped magnitude plus noise and rounding, and ‖e·W‖ ≤ ‖e‖·‖W‖.
    *
-   * @param weights Wq of the site's layers; empty where the loss is measured at the input
+   * @param squaredNorm ‖W‖² (Frobenius norm), 1 where the loss is measured at the input
    */
-  LossGrid lossGrid(int activationBits, List<QuantizedWeight> weights) {
+  SumGrid lossGrid(int activationBits, double squaredNorm) {
     // A site that is always zero has step 1.
     double widestStep = absMax > 0 ? absMax / UniformQuantizer.maxLevel(activationBits) : 1;
     double error = 0;
@@ -34,12 +34,26 @@ record SiteSummary(int site, float absMax, float[] channelAbsMax, long tokens)
       double e = bound + MAX_STEPS * widestStep;
       error += e * e;
     }
-    double gain = weights.isEmpty() ? 1 : 0;
-    for (QuantizedWeight weight : weights) {
-      for (float w : weight.dequantized()) {
-        gain += (double) w * w;
+    return SumGrid.forSumsUpTo(tokens * error * squaredNorm);
+  }
+
+  /**
+   * The same for given quantizers: |q(x + N) − D − x| is at most the largest level plus |D| plus
+   * |x|.
+   *
+   * @param prefixWeight what a prefix token counts
+   */
+  SumGrid lossGrid(List<NoisyQuantizer> quantizers, double squaredNorm, double prefixWeight) {
+    double error = 0;
+    for (int c = 0; c < channelAbsMax.length; c++) {
+      double largest = 0;
+      for (NoisyQuantizer q : quantizers) {
+        double level = (double) q.steps()[c] * (1 << (q.bits() - 1));
+        largest = Math.max(largest, level + Math.abs(q.removed()[c]));
       }
+      double e = channelAbsMax[c] + largest;
+      error += e * e;
     }
-    return LossGrid.forSumsUpTo(tokens * error * gain);
+    return SumGrid.forSumsUpTo(tokens * Math.max(1, prefixWeight) * error * squaredNorm);
   }
 }

@@ -3,7 +3,7 @@ package org.noisyquant.spark.stage;
 import java.io.Serializable;
 import java.util.List;
 import org.noisyquant.quant.NoisyQuantizer;
-import org.noisyquant.search.LossGrid;
+import org.noisyquant.stats.SumGrid;
 
 /**
  * The candidates of one site in one image pass.
@@ -11,4 +11,4 @@ import org.noisyquant.search.LossGrid;
  * @param quantizers a serializable list
  * @param grid on which each image's losses are rounded
  */
-record SiteTrial(List<NoisyQuantizer> quantizers, LossGrid grid) implements Serializable {}
+record SiteTrial(List<NoisyQuantizer> quantizers, SumGrid grid) implements Serializable {}

@@ -1,0 +1,56 @@
+package org.noisyquant.spark.ml;
+
+import java.util.Arrays;
+import java.util.Locale;
+
+/** Named settings of search and weights, from what the paper does to the best that is known. */
+enum Preset {
+  /** NoisyQuant-Linear as published: min-max weights, three passes of clip, shift and range. */
+  PAPER {
+    @Override
+    void applyTo(NoisyQuant estimator) {
+      estimator
+          .setSearchMode("grid")
+          .setNoiseKind("uniform")
+          .setChannelRescale(false)
+          .setPrefixWeight(1)
+          .setWeightRounding("minmax")
+          .setWeightCompensation(false)
+          .setBiasCorrection(false);
+    }
+  },
+  /** Two image passes: optimized noise, channel rescale, bias correction and MSE weights. */
+  BALANCED {
+    @Override
+    void applyTo(NoisyQuant estimator) {
+      estimator
+          .setSearchMode("guided")
+          .setNoiseKind("optimized")
+          .setChannelRescale(true)
+          .setPrefixWeight(1)
+          .setWeightRounding("mse")
+          .setWeightCompensation(false)
+          .setBiasCorrection(true);
+    }
+  },
+  /** With one image pass more: weights fitted to the quantized input, GPTQ, weighted tokens. */
+  BEST {
+    @Override
+    void applyTo(NoisyQuant estimator) {
+      BALANCED.applyTo(estimator);
+      estimator.setPrefixWeight(20).setWeightRounding("gptq").setWeightCompensation(true);
+    }
+  };
+
+  abstract void applyTo(NoisyQuant estimator);
+
+  static Preset of(String name) {
+    return Arrays.stream(values())
+        .filter(preset -> preset.name().toLowerCase(Locale.ROOT).equals(name))
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new IllegalArgumentException(
+                    "there is no preset " + name + "; allowed: paper, balanced or best"));
+  }
+}

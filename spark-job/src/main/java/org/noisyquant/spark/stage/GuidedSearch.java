@@ -1,0 +1,105 @@
+package org.noisyquant.spark.stage;
+
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.noisyquant.onnx.OnnxModel;
+import org.noisyquant.quant.NoisyQuantizer;
+import org.noisyquant.search.CandidateLoss;
+import org.noisyquant.search.NoiseKind;
+import org.noisyquant.search.SiteChoice;
+import org.noisyquant.search.SiteDecision;
+import org.noisyquant.search.SiteShortlist;
+import org.noisyquant.stats.SumGrid;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Solves the sites on their statistics, and scores the short lists of all in one image pass. */
+final class GuidedSearch implements Search {
+  private static final Logger LOG = LoggerFactory.getLogger(GuidedSearch.class);
+  private static final double NANOS = 1e9;
+
+  private final CalibrationSettings settings;
+  private final SolveStage solve;
+  private final ScoreStage score;
+
+  GuidedSearch(CalibrationSettings settings, SolveStage solve, ScoreStage score) {
+    this.settings = settings;
+    this.solve = solve;
+    this.score = score;
+  }
+
+  @Override
+  public Outcome run(
+      Dataset<Row> images, StatisticsResult statistics, List<SiteSummary> summaries) {
+    long start = System.nanoTime();
+    List<SiteShortlist> lists = solve.run(statistics);
+    int listed = lists.stream().mapToInt(list -> list.choices().size()).sum();
+    LOG.info(
+        "solved {} sites on their statistics in {} s: {} candidates to score",
+        lists.size(),
+        seconds(start),
+        listed + lists.size());
+    start = System.nanoTime();
+    List<List<CandidateLoss>> losses = score.run(images, trials(lists, summaries));
+    LOG.info("scored them on the images in {} s", seconds(start));
+    List<SiteDecision> decisions = new ArrayList<>();
+    List<CandidateScore> scores = new ArrayList<>();
+    for (int i = 0; i < lists.size(); i++) {
+      decisions.add(SiteDecision.of(lists.get(i), losses.get(i)));
+      addScores(scores, lists.get(i), losses.get(i));
+    }
+    long dropped = decisions.stream().filter(SiteDecision::dropped).count();
+    if (dropped > 0) {
+      LOG.info("noise did not help on the held-out images and was dropped at {} sites", dropped);
+    }
+    return new Outcome(decisions, scores);
+  }
+
+  private List<SiteTrial> trials(List<SiteShortlist> lists, List<SiteSummary> summaries) {
+    OnnxModel model = settings.model();
+    List<SiteTrial> trials = new ArrayList<>();
+    for (int i = 0; i < lists.size(); i++) {
+      List<NoisyQuantizer> quantizers = new ArrayList<>();
+      quantizers.add(lists.get(i).minMax().quantizer());
+      lists.get(i).choices().forEach(choice -> quantizers.add(choice.quantizer()));
+      SumGrid grid =
+          summaries
+              .get(i)
+              .lossGrid(
+                  quantizers,
+                  score.objective().frobenius(settings.sites().get(i), model),
+                  settings.search().prefixWeight());
+      trials.add(new SiteTrial(quantizers, grid));
+    }
+    return trials;
+  }
+
+  private static void addScores(
+      List<CandidateScore> scores, SiteShortlist list, List<CandidateLoss> losses) {
+    SiteChoice minMax = list.minMax();
+    scores.add(
+        new CandidateScore(
+            list.site(), "MIN_MAX", 0, minMax.candidate(), minMax.predicted(), losses.get(0)));
+    Map<NoiseKind, Integer> counts = new EnumMap<>(NoiseKind.class);
+    for (int k = 0; k < list.choices().size(); k++) {
+      SiteChoice choice = list.choices().get(k);
+      int index = counts.merge(choice.kind(), 1, Integer::sum) - 1;
+      scores.add(
+          new CandidateScore(
+              list.site(),
+              choice.kind().name(),
+              index,
+              choice.candidate(),
+              choice.predicted(),
+              losses.get(k + 1)));
+    }
+  }
+
+  private static String seconds(long start) {
+    return String.format("%.1f", (System.nanoTime() - start) / NANOS);
+  }
+}

@@ -1,0 +1,245 @@
+package org.noisyquant.spark.stage;
+
+import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Iterator;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.api.java.function.MapFunction;
+import org.apache.spark.api.java.function.MapGroupsFunction;
+import org.apache.spark.api.java.function.MapPartitionsFunction;
+import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+import org.noisyquant.error.ErrorCode;
+import org.noisyquant.error.NoisyQuantException;
+import org.noisyquant.graph.ActivationSite;
+import org.noisyquant.onnx.OnnxModel;
+import org.noisyquant.quant.NoisyQuantizer;
+import org.noisyquant.runtime.MomentsRunner;
+import org.noisyquant.search.SiteDecision;
+import org.noisyquant.search.TokenSample;
+import org.noisyquant.spark.stage.SiteWeights.SiteKey;
+import org.noisyquant.spark.stage.SiteWeights.Variant;
+import org.noisyquant.stats.InputMoments;
+import org.noisyquant.stats.SiteStatistics.Part;
+
+/**
+ * Image passes that take the second moments of every site's input before and after quantization,
+ * merge them by site, and quantize its layers with them where they were merged. A pass takes as
+ * many sites as the memory of a task allows.
+ *
+ * @param tapped the model with all sites
+ * @param weights what is done with the moments
+ * @param tokens which tokens count, and what
+ */
+record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
+    implements Serializable {
+
+  /** One row per partition, site and variant. */
+  private static final StructType PASS =
+      new StructType().add("key", DataTypes.IntegerType).add("moments", DataTypes.BinaryType);
+
+  private static final long BYTES_OF_PRODUCT = 12;
+
+  /**
+   * A site and a variant of it, in one pass.
+   *
+   * @param tap position among the sites of this pass's model
+   * @param position in the plan
+   */
+  private record Task(
+      int tap, int position, Variant variant, NoisyQuantizer quantizer, InputMoments.Bounds bounds)
+      implements Serializable {
+    int key() {
+      return new SiteKey(position, variant).number();
+    }
+  }
+
+  /**
+   * Quantizes the layers of all sites.
+   *
+   * @param images rows of {@link ImageFile#SCHEMA}
+   */
+  List<SiteWeights> run(
+      Dataset<Row> images,
+      OnnxModel model,
+      List<SiteDecision> decisions,
+      List<SiteSummary> summaries) {
+    JavaSparkContext spark =
+        JavaSparkContext.fromSparkContext(images.sparkSession().sparkContext());
+    List<SiteWeights> all = new ArrayList<>();
+    for (List<Integer> group : groups()) {
+      List<SitePlan> plans = group.stream().map(tapped.sites()::get).toList();
+      TappedModel some =
+          plans.size() == tapped.sites().size()
+              ? tapped
+              : TappedModel.ship(spark, model, tapped.input(), plans);
+      List<Task> tasks = new ArrayList<>();
+      for (int tap = 0; tap < group.size(); tap++) {
+        int position = group.get(tap);
+        for (Variant variant : Variant.values()) {
+          NoisyQuantizer quantizer = variant.of(decisions.get(position)).quantizer();
+          tasks.add(
+              new Task(
+                  tap, position, variant, quantizer, bounds(quantizer, summaries.get(position))));
+        }
+      }
+      all.addAll(pass(images, spark, some, tasks, decisions));
+    }
+    return all;
+  }
+
+  private List<List<Integer>> groups() {
+    List<List<Integer>> groups = new ArrayList<>();
+    long held = Long.MAX_VALUE;
+    for (int i = 0; i < tapped.sites().size(); i++) {
+      long channels = tapped.sites().get(i).site().channels();
+      long bytes = Variant.values().length * BYTES_OF_PRODUCT * channels * channels;
+      if (held > weights.rules().memory() - bytes) {
+        groups.add(new ArrayList<>());
+        held = 0;
+      }
+      groups.get(groups.size() - 1).add(i);
+      held += bytes;
+    }
+    return groups;
+  }
+
+  private InputMoments.Bounds bounds(NoisyQuantizer quantizer, SiteSummary summary) {
+    double magnitude = 0;
+    for (int c = 0; c < quantizer.channels(); c++) {
+      double level = (double) quantizer.steps()[c] * (1 << (quantizer.bits() - 1));
+      double z = level + Math.abs(quantizer.noise()[c]);
+      magnitude = Math.max(magnitude, Math.max(z, summary.channelAbsMax()[c]));
+    }
+    return new InputMoments.Bounds(
+        magnitude, Math.max(1, summary.tokens() * Math.max(1, tokens.prefixWeight())));
+  }
+
+  private List<SiteWeights> pass(
+      Dataset<Row> images,
+      JavaSparkContext spark,
+      TappedModel some,
+      List<Task> tasks,
+      List<SiteDecision> decisions) {
+    Broadcast<List<Task>> broadcast = spark.broadcast(tasks);
+    Broadcast<List<SiteDecision>> decided = spark.broadcast(new ArrayList<>(decisions));
+    WeightStage stage = weights;
+    List<SiteWeights> found =
+        images
+            .mapPartitions(
+                (MapPartitionsFunction<Row, Row>) rows -> partition(rows, some, broadcast.value()),
+                Encoders.row(PASS))
+            .groupByKey((MapFunction<Row, Integer>) row -> row.getInt(0), Encoders.INT())
+            .mapGroups(
+                (MapGroupsFunction<Integer, Row, SiteWeights>)
+                    (number, rows) -> {
+                      SiteKey key = SiteKey.of(number);
+                      return stage.quantize(
+                          key.position(),
+                          key.variant(),
+                          decided.value().get(key.position()),
+                          merge(rows));
+                    },
+                Encoders.javaSerialization(SiteWeights.class))
+            .collectAsList();
+    broadcast.destroy();
+    decided.destroy();
+    return found;
+  }
+
+  private static InputMoments merge(Iterator<Row> rows) {
+    InputMoments merged = InputMoments.fromBytes(rows.next().getAs("moments"));
+    while (rows.hasNext()) {
+      merged.merge(InputMoments.fromBytes(rows.next().getAs("moments")));
+    }
+    return merged;
+  }
+
+  private Iterator<Row> partition(Iterator<Row> images, TappedModel some, List<Task> tasks) {
+    if (!images.hasNext()) {
+      return images;
+    }
+    PartitionMoments moments = new PartitionMoments(some, tasks);
+    ImageInput.Reader reader = some.input().newReader();
+    try (TappedModel.Activations activations = some.open()) {
+      while (images.hasNext()) {
+        ImageInput.Pixels pixels;
+        try {
+          pixels = reader.read(ImageFile.of(images.next()));
+        } catch (NoisyQuantException e) {
+          if (e.code() == ErrorCode.IMAGE_UNREADABLE) {
+            // The statistics pass has listed it.
+            continue;
+          }
+          throw e;
+        }
+        if (pixels.part() == Part.CALIBRATION) {
+          activations.visit(pixels.values(), (tap, x, count) -> moments.add(pixels, tap, x, count));
+        }
+      }
+    }
+    return moments.rows();
+  }
+
+  /** Sums of one partition. */
+  private final class PartitionMoments {
+    private final TappedModel some;
+    private final List<Task> tasks;
+    private final List<InputMoments> sums = new ArrayList<>();
+    private final MomentsRunner.Run products = ExecutorCache.moments().newRun();
+    private float[] chosen = new float[0];
+    private float[] quantized = new float[0];
+
+    PartitionMoments(TappedModel some, List<Task> tasks) {
+      this.some = some;
+      this.tasks = tasks;
+      for (Task task : tasks) {
+        ActivationSite site = some.sites().get(task.tap()).site();
+        sums.add(InputMoments.empty(site.index(), site.channels(), task.bounds()));
+      }
+    }
+
+    void add(ImageInput.Pixels image, int tap, float[] x, int count) {
+      ActivationSite site = some.sites().get(tap).site();
+      int channels = site.channels();
+      if (x.length > chosen.length) {
+        chosen = new float[x.length];
+        quantized = new float[x.length];
+      }
+      int special = tokens.special(site.prefixTokens(), count);
+      int rows = tokens.choose(image.digest(), site.index(), x, count, channels, special, chosen);
+      float[] tokenWeights = null;
+      if (special > 0) {
+        tokenWeights = new float[rows];
+        Arrays.fill(tokenWeights, 1f);
+        Arrays.fill(tokenWeights, 0, special, (float) tokens.specialWeight(count));
+      }
+      for (int k = 0; k < tasks.size() && rows > 0; k++) {
+        if (tasks.get(k).tap() == tap) {
+          NoisyQuantizer quantizer = tasks.get(k).quantizer();
+          quantizer.withRemoved(quantizer.noise()).error(chosen, rows, quantized, 0);
+          for (int i = 0; i < rows * channels; i++) {
+            quantized[i] += chosen[i];
+          }
+          sums.get(k).update(quantized, chosen, rows, tokenWeights, products);
+        }
+      }
+    }
+
+    /** Serializes one at a time, as Spark asks for them. */
+    Iterator<Row> rows() {
+      return IntStream.range(0, sums.size())
+          .mapToObj(k -> RowFactory.create(tasks.get(k).key(), sums.set(k, null).toBytes()))
+          .map(Row.class::cast)
+          .iterator();
+    }
+  }
+}

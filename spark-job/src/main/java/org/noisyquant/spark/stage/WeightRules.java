@@ -1,0 +1,29 @@
+package org.noisyquant.spark.stage;
+
+import java.io.Serializable;
+import org.noisyquant.quant.WeightRounding;
+import org.noisyquant.quant.WeightSettings;
+
+/**
+ * How the weights and biases of all layers are chosen.
+ *
+ * @param rounding how weights become codes
+ * @param compensation whether weights are first fitted to the quantized input
+ * @param biasCorrection whether biases take off the mean error of the output
+ * @param damping ridge of both fits, in units of the mean diagonal of the Gram matrix
+ * @param tokenFraction share of each image's tokens in the Gram matrices, in (0, 1]
+ * @param memory most bytes of Gram matrices that a task holds; more sites take more image passes
+ */
+public record WeightRules(
+    WeightRounding rounding,
+    boolean compensation,
+    boolean biasCorrection,
+    double damping,
+    double tokenFraction,
+    long memory)
+    implements Serializable {
+
+  WeightSettings settings(int bits) {
+    return new WeightSettings(bits, rounding, compensation, biasCorrection, damping);
+  }
+}
