@@ -148,7 +148,8 @@ class CalibrationOptionsIT {
   @Test
   void theExhaustiveSearchTriesTheAuthorsWholeGrid() {
     Path one = job.images("one", 1);
-    String keys = "noisyquant { search.mode = exhaustive, images.heldOutFraction = 0 }";
+    String keys =
+        "noisyquant { preset = paper, search.mode = exhaustive, images.heldOutFraction = 0 }";
     Ended ended =
         job.calibrate("all", TestJob.COARSE + keys, VIT, one, "--include", "blocks.0.mlp.fc2");
     assertThat(ended.exitCode()).as(ended.err()).isZero();

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SortedMap;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.Test;
@@ -23,6 +24,8 @@ import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.graph.ActivationSite;
 import org.noisyquant.graph.ActivationSite.Role;
 import org.noisyquant.graph.LinearLayer;
+import org.noisyquant.quant.WeightRounding;
+import org.noisyquant.search.NoiseKind;
 import org.noisyquant.search.Objective;
 
 class JobConfigTest {
@@ -56,9 +59,36 @@ class JobConfigTest {
                 JobConfig.Quantization.ReduceRange.FALSE));
     assertThat(config.search())
         .isEqualTo(
-            new JobConfig.Search(JobConfig.Search.Mode.GRID, Objective.OUTPUT, 0.1, 100, 40, 50));
+            new JobConfig.Search(
+                JobConfig.Search.Mode.GUIDED, Objective.OUTPUT, 0.1, true, 1, 100, 40, 50));
+    assertThat(config.noise()).isEqualTo(new JobConfig.Noise(NoiseKind.OPTIMIZED, true));
+    assertThat(config.weights())
+        .isEqualTo(new JobConfig.Weights(WeightRounding.MSE, false, true, 0.01, 0.25, 512));
     assertThat(config.output()).isEqualTo(new JobConfig.Output("", false));
     assertThat(config.job()).isEqualTo(new JobConfig.Job(0, 0));
+  }
+
+  @Test
+  void aPresetSetsWhatNothingElseSets() {
+    JobConfig paper = JobConfig.of(Map.of("preset", "paper", "weights.rounding", "mse"));
+    JobConfig best = JobConfig.of(Map.of("preset", "best"));
+
+    assertThat(paper.search().mode()).isEqualTo(JobConfig.Search.Mode.GRID);
+    assertThat(paper.search().channelRescale()).isFalse();
+    assertThat(paper.noise().kind()).isEqualTo(NoiseKind.UNIFORM);
+    assertThat(paper.weights().rounding()).isEqualTo(WeightRounding.MSE);
+    assertThat(paper.weights().biasCorrection()).isFalse();
+    assertThat(best.weights().rounding()).isEqualTo(WeightRounding.GPTQ);
+    assertThat(best.weights().compensation()).isTrue();
+    assertThat(best.search().prefixWeight()).isGreaterThan(1);
+  }
+
+  @Test
+  void thePresetThatIsTheDefaultIsWhatTheReferenceSays() {
+    SortedMap<String, Object> named = JobConfig.of(Map.of("preset", "balanced")).values();
+
+    assertThat(named).isEqualTo(JobConfig.of(Map.of()).values());
+    assertThat(named).isNotEqualTo(JobConfig.of(Map.of("preset", "best")).values());
   }
 
   @Test
@@ -115,7 +145,12 @@ class JobConfigTest {
     "quantization.head, yes, false or true",
     "quantization.include, blocks.0.*, a list of texts",
     "quantization.reduceRange, maybe, auto or false or true",
-    "search.mode, fast, exhaustive or grid",
+    "preset, fastest, balanced or best or paper",
+    "search.mode, fast, exhaustive or grid or guided",
+    "search.prefixWeight, 0, above 0",
+    "noise.kind, gaussian, none or optimized or uniform",
+    "weights.rounding, floor, gptq or minmax or mse",
+    "weights.damping, -1, from 0 to 1",
     "search.objective, logits, input or output",
     "search.tokenFraction, 0, above 0 to 1",
     "search.tokenFraction, 1.5, above 0 to 1",

@@ -28,6 +28,7 @@ record TestJob(Path folder) {
       """
       noisyquant {
         quantization { weightBits = 6, activationBits = 6 }
+        preset = paper
         search { clipCandidates = 8, shiftCandidates = 4, rangeCandidates = 6, tokenFraction = 0.5 }
         evaluation.bootstrapReplicates = 20
       }

@@ -27,6 +27,7 @@ import org.noisyquant.image.Preprocessor;
 import org.noisyquant.onnx.ActivationTaps;
 import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.quant.NoisyBias;
+import org.noisyquant.quant.WeightRounding;
 import org.noisyquant.result.SiteResult;
 import org.noisyquant.runtime.MatMulRunner;
 import org.noisyquant.runtime.ModelRunner;
@@ -34,8 +35,8 @@ import org.noisyquant.search.Candidate;
 import org.noisyquant.search.CandidateGrid;
 import org.noisyquant.search.CandidateScorer;
 import org.noisyquant.search.GridQuantizers;
+import org.noisyquant.search.NoiseKind;
 import org.noisyquant.search.Objective;
-import org.noisyquant.search.ScoredCandidate;
 import org.noisyquant.search.SearchPass;
 import org.noisyquant.search.SiteObjective;
 import org.noisyquant.search.SiteQuantizer;
@@ -107,7 +108,15 @@ class CalibrationReferenceIT {
             Files.readString(file), file.toString(), model.graph().height(), model.graph().width());
     CalibrationSettings settings =
         new CalibrationSettings(
-            model, preprocessing, plans, GRID, Objective.OUTPUT, TOKENS, HELD_OUT, 0, SEED);
+            model,
+            preprocessing,
+            plans,
+            new SearchSettings(
+                false, GRID, Objective.OUTPUT, NoiseKind.UNIFORM, true, false, false, 1, TOKENS),
+            new WeightRules(WeightRounding.MINMAX, false, false, 0, 1, 1),
+            HELD_OUT,
+            0,
+            SEED);
     return new Calibration(JavaSparkContext.fromSparkContext(spark.sparkContext()), settings)
         .run(ImageSource.list(spark, images.toString()).read(3), Map.of());
   }
@@ -189,13 +198,16 @@ class CalibrationReferenceIT {
         List<Candidate> candidates = pass.candidates(GRID, best);
         Map<Part, double[]> losses = losses(position, scorer, objective, quantizer, candidates);
         double[] own = losses.get(Part.CALIBRATION);
-        List<ScoredCandidate> scored = calibrated.scores().get(pass).get(position);
+        List<CandidateScore> scored =
+            calibrated.scores().stream()
+                .filter(s -> s.site() == plan.site().index() && s.search().equals(pass.name()))
+                .toList();
         int lowest = 0;
         for (int k = 0; k < own.length; k++) {
           String what = plan.site().name() + " " + candidates.get(k);
           assertThat(scored.get(k).candidate()).isEqualTo(candidates.get(k));
-          assertThat(scored.get(k).loss()).as(what).isCloseTo(own[k], SAME);
-          assertThat(scored.get(k).heldOutLoss())
+          assertThat(scored.get(k).loss().calibration()).as(what).isCloseTo(own[k], SAME);
+          assertThat(scored.get(k).loss().heldOut())
               .as(what)
               .isCloseTo(losses.get(Part.HELD_OUT)[k], SAME);
           lowest = own[k] < own[lowest] ? k : lowest;
