@@ -1,5 +1,6 @@
 package org.noisyquant.search;
 
+import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -11,7 +12,7 @@ import java.util.List;
  * @param shifts n: shift = 2j/n steps, j = −⌊n/2⌋ … ⌈n/2⌉ − 1, from −1 to 1
  * @param ranges n: range = 2k/n steps, k = 0 … n − 1, from 0 to 2
  */
-public record CandidateGrid(int clips, int shifts, int ranges) {
+public record CandidateGrid(int clips, int shifts, int ranges) implements Serializable {
   /** The grid of the authors' code: 1000 clips, 400 shifts, 2000 ranges. */
   public static final CandidateGrid AUTHORS = new CandidateGrid(1000, 400, 2000);
 

@@ -1,5 +1,6 @@
 package org.noisyquant.stats;
 
+import java.io.Serializable;
 import java.nio.ByteBuffer;
 import java.util.zip.CRC32;
 import org.noisyquant.error.ErrorCode;
@@ -53,7 +54,7 @@ public final class InputMoments {
    * @param magnitude largest |x| and |z|
    * @param weight largest Σω, of all images together
    */
-  public record Bounds(double magnitude, double weight) {
+  public record Bounds(double magnitude, double weight) implements Serializable {
     /** For bounds that were computed in float. */
     private static final double TOLERANCE = 1 + 1e-6;
 
