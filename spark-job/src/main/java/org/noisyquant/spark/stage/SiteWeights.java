@@ -7,17 +7,17 @@ import org.noisyquant.search.SiteChoice;
 import org.noisyquant.search.SiteDecision;
 
 /**
- * The quantized layers of one site.
+ * The quantized layers of one site. Public because Spark encodes public classes only.
  *
  * @param position of the site in the plan
  * @param variant for which of its quantizers
  * @param layers in the order of the site's layers
  */
-record SiteWeights(int position, Variant variant, List<QuantizedLinear> layers)
+public record SiteWeights(int position, Variant variant, List<QuantizedLinear> layers)
     implements Serializable {
 
   /** Which of the two exported models. */
-  enum Variant {
+  public enum Variant {
     /** With noise: {@code model.onnx}. */
     CHOSEN,
     /** Without: {@code baseline.onnx}. */
