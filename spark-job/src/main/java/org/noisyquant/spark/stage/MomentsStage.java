@@ -3,8 +3,10 @@ package org.noisyquant.spark.stage;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.api.java.function.MapFunction;
@@ -66,12 +68,15 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
    * Quantizes the layers of all sites.
    *
    * @param images rows of {@link ImageFile#SCHEMA}
+   * @param quantized models whose inputs are taken as the quantized ones, with the errors of all
+   *     layers before; empty: only the site's own error counts
    */
   List<SiteWeights> run(
       Dataset<Row> images,
       OnnxModel model,
       List<SiteDecision> decisions,
-      List<SiteSummary> summaries) {
+      List<SiteSummary> summaries,
+      Map<Variant, byte[]> quantized) {
     JavaSparkContext spark =
         JavaSparkContext.fromSparkContext(images.sparkSession().sparkContext());
     List<SiteWeights> all = new ArrayList<>();
@@ -91,7 +96,10 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
                   tap, position, variant, quantizer, bounds(quantizer, summaries.get(position))));
         }
       }
-      all.addAll(pass(images, spark, some, tasks, decisions));
+      List<QuantizedInputs> inputs = new ArrayList<>();
+      quantized.forEach(
+          (variant, bytes) -> inputs.add(QuantizedInputs.ship(spark, bytes, plans, variant)));
+      all.addAll(pass(images, spark, some, tasks, inputs, decisions));
     }
     return all;
   }
@@ -128,6 +136,7 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
       JavaSparkContext spark,
       TappedModel some,
       List<Task> tasks,
+      List<QuantizedInputs> inputs,
       List<SiteDecision> decisions) {
     Broadcast<List<Task>> broadcast = spark.broadcast(tasks);
     Broadcast<List<SiteDecision>> decided = spark.broadcast(new ArrayList<>(decisions));
@@ -135,7 +144,8 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
     List<SiteWeights> found =
         images
             .mapPartitions(
-                (MapPartitionsFunction<Row, Row>) rows -> partition(rows, some, broadcast.value()),
+                (MapPartitionsFunction<Row, Row>)
+                    rows -> partition(rows, some, broadcast.value(), inputs, decided.value()),
                 Encoders.row(PASS))
             .groupByKey((MapFunction<Row, Integer>) row -> row.getInt(0), Encoders.INT())
             .mapGroups(
@@ -163,11 +173,16 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
     return merged;
   }
 
-  private Iterator<Row> partition(Iterator<Row> images, TappedModel some, List<Task> tasks) {
+  private Iterator<Row> partition(
+      Iterator<Row> images,
+      TappedModel some,
+      List<Task> tasks,
+      List<QuantizedInputs> inputs,
+      List<SiteDecision> decisions) {
     if (!images.hasNext()) {
       return images;
     }
-    PartitionMoments moments = new PartitionMoments(some, tasks);
+    PartitionMoments moments = new PartitionMoments(some, tasks, inputs, decisions);
     ImageInput.Reader reader = some.input().newReader();
     try (TappedModel.Activations activations = some.open()) {
       while (images.hasNext()) {
@@ -182,10 +197,12 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
           throw e;
         }
         if (pixels.part() == Part.CALIBRATION) {
+          moments.run(pixels);
           activations.visit(pixels.values(), (tap, x, count) -> moments.add(pixels, tap, x, count));
         }
       }
     }
+    moments.close();
     return moments.rows();
   }
 
@@ -193,12 +210,21 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
   private final class PartitionMoments {
     private final TappedModel some;
     private final List<Task> tasks;
+    private final List<SiteDecision> decisions;
+    private final Map<Variant, QuantizedInputs.Reader> readers = new EnumMap<>(Variant.class);
     private final List<InputMoments> sums = new ArrayList<>();
     private final MomentsRunner.Run products = ExecutorCache.moments().newRun();
     private float[] chosen = new float[0];
     private float[] quantized = new float[0];
+    private float[] propagated = new float[0];
 
-    PartitionMoments(TappedModel some, List<Task> tasks) {
+    PartitionMoments(
+        TappedModel some,
+        List<Task> tasks,
+        List<QuantizedInputs> inputs,
+        List<SiteDecision> decisions) {
+      this.decisions = decisions;
+      inputs.forEach(input -> readers.put(input.variant(), input.new Reader(some.input())));
       this.some = some;
       this.tasks = tasks;
       for (Task task : tasks) {
@@ -207,12 +233,22 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
       }
     }
 
+    /** Runs the quantized models. */
+    void run(ImageInput.Pixels image) {
+      readers.values().forEach(reader -> reader.run(image.values()));
+    }
+
+    void close() {
+      readers.values().forEach(QuantizedInputs.Reader::close);
+    }
+
     void add(ImageInput.Pixels image, int tap, float[] x, int count) {
       ActivationSite site = some.sites().get(tap).site();
       int channels = site.channels();
       if (x.length > chosen.length) {
         chosen = new float[x.length];
         quantized = new float[x.length];
+        propagated = new float[x.length];
       }
       int special = tokens.special(site.prefixTokens(), count);
       int rows = tokens.choose(image.digest(), site.index(), x, count, channels, special, chosen);
@@ -224,10 +260,18 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
       }
       for (int k = 0; k < tasks.size() && rows > 0; k++) {
         if (tasks.get(k).tap() == tap) {
-          NoisyQuantizer quantizer = tasks.get(k).quantizer();
-          quantizer.withRemoved(quantizer.noise()).error(chosen, rows, quantized, 0);
-          for (int i = 0; i < rows * channels; i++) {
-            quantized[i] += chosen[i];
+          Task task = tasks.get(k);
+          QuantizedInputs.Reader reader = readers.get(task.variant());
+          if (reader == null) {
+            NoisyQuantizer quantizer = task.quantizer();
+            quantizer.withRemoved(quantizer.noise()).error(chosen, rows, quantized, 0);
+            for (int i = 0; i < rows * channels; i++) {
+              quantized[i] += chosen[i];
+            }
+          } else {
+            reader.read(tap, decisions.get(task.position()), propagated);
+            tokens.choose(
+                image.digest(), site.index(), propagated, count, channels, special, quantized);
           }
           sums.get(k).update(quantized, chosen, rows, tokenWeights, products);
         }
