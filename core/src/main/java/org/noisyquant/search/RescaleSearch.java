@@ -22,13 +22,17 @@ final class RescaleSearch {
   private final StepTable table;
   private final List<float[]> weights;
   private final int weightBits;
+  private final double share;
 
   /**
    * A search.
    *
    * @param weights W of each layer [channels, outputs of the layer]
+   * @param share of the weight error of rounding to nearest that remains
    */
-  RescaleSearch(CostModel model, StepTable table, List<float[]> weights, int weightBits) {
+  RescaleSearch(
+      CostModel model, StepTable table, List<float[]> weights, int weightBits, double share) {
+    this.share = share;
     this.model = model;
     this.table = table;
     this.weights = weights;
@@ -41,7 +45,7 @@ final class RescaleSearch {
     double lowest = Double.POSITIVE_INFINITY;
     for (double exponent : EXPONENTS) {
       int[] moves = moves(exponent);
-      double cost = table.common(model, moves).cost() + weightError(rescale(moves));
+      double cost = table.common(model, moves).cost() + share * weightError(rescale(moves));
       if (cost < lowest) {
         lowest = cost;
         best = moves;

@@ -39,6 +39,8 @@ public final class SiteSolver {
    * @param absMax largest magnitude of each channel on the calibration part [channels]
    * @param weights W in FP32 of each layer [channels, outputs of the layer]
    * @param weightBits of these layers
+   * @param weightErrorShare of the error of rounding to nearest, what the rounding that is used
+   *     leaves
    * @param rescale whether the site's producer absorbs a channel rescale and one is wanted
    */
   @SuppressWarnings("ArrayRecordComponent") // Never compared or printed.
@@ -50,6 +52,7 @@ public final class SiteSolver {
       float[] absMax,
       List<float[]> weights,
       int weightBits,
+      double weightErrorShare,
       boolean rescale) {}
 
   private SiteSolver(Problem problem, CostModel model) {
@@ -73,7 +76,10 @@ public final class SiteSolver {
             ? new StepTable(model, top, optimized, problem.rescale())
             : null;
     if (problem.rescale()) {
-      moves = new RescaleSearch(model, table, problem.weights(), problem.weightBits()).moves();
+      moves =
+          new RescaleSearch(
+                  model, table, problem.weights(), problem.weightBits(), problem.weightErrorShare())
+              .moves();
       rescale = RescaleSearch.rescale(moves);
     }
     SiteQuantizer site = new SiteQuantizer(model.bits(), absMax(rescale), problem.unit(), rescale);

@@ -8,8 +8,13 @@ import java.util.Arrays;
  * powers of 2^(1/{@value #PER_OCTAVE}) only moves a channel's place in the table.
  */
 final class StepTable {
-  /** Steps of one octave. */
-  static final int PER_OCTAVE = 4;
+  /** Places of one octave. */
+  static final int PER_OCTAVE = 16;
+
+  /** Places at which costs are computed; those between are interpolated. */
+  private static final int STRIDE = 4;
+
+  private static final int STEPS_PER_OCTAVE = PER_OCTAVE / STRIDE;
 
   /** Every channel's table reaches to this share of the top: no clip below is of use. */
   private static final int OCTAVES = 5;
@@ -38,25 +43,25 @@ final class StepTable {
     this.top = top;
     this.offsets = offsets;
     costs = new float[model.channels()][];
-    OffsetSearch search = new OffsetSearch(model.bits(), model.correctsBias(), PER_OCTAVE);
-    ErrorMoments plain = new ErrorMoments(model.bits(), PER_OCTAVE);
+    OffsetSearch search = new OffsetSearch(model.bits(), model.correctsBias(), STEPS_PER_OCTAVE);
+    ErrorMoments plain = new ErrorMoments(model.bits(), STEPS_PER_OCTAVE);
     for (int c = 0; c < costs.length; c++) {
       ChannelCells channel = model.channel(c);
       int octaves = ownRanges ? octaves(channel.density(), model.bits()) : OCTAVES;
-      costs[c] = new float[octaves * PER_OCTAVE];
-      float[] steps = new float[PER_OCTAVE];
+      costs[c] = new float[octaves * STEPS_PER_OCTAVE];
+      float[] steps = new float[STEPS_PER_OCTAVE];
       // With steps near zero nothing of the channel is left but its mean.
       Arrays.fill(costs[c], (float) channel.density().spread(model.correctsBias()));
       float lowest = Float.POSITIVE_INFINITY;
-      for (int first = 0; first < costs[c].length; first += PER_OCTAVE) {
-        for (int j = 0; j < PER_OCTAVE; j++) {
-          steps[j] = step(first + j);
+      for (int first = 0; first < costs[c].length; first += STEPS_PER_OCTAVE) {
+        for (int j = 0; j < STEPS_PER_OCTAVE; j++) {
+          steps[j] = step((first + j) * STRIDE);
         }
         evaluate(model, channel, search, plain, steps, costs[c], first);
-        for (int j = first; j < first + PER_OCTAVE; j++) {
+        for (int j = first; j < first + STEPS_PER_OCTAVE; j++) {
           lowest = Math.min(lowest, costs[c][j]);
         }
-        if (costs[c][first + PER_OCTAVE - 1] > HOPELESS * lowest) {
+        if (costs[c][first + STEPS_PER_OCTAVE - 1] > HOPELESS * lowest) {
           break;
         }
       }
@@ -102,7 +107,10 @@ final class StepTable {
   /** What a channel costs at a place; beyond the table what it costs at its end. */
   float cost(int channel, int place) {
     float[] own = costs[channel];
-    return own[Math.max(0, Math.min(own.length - 1, place))];
+    int inside = Math.max(0, Math.min((own.length - 1) * STRIDE, place));
+    int index = inside / STRIDE;
+    float share = (float) (inside % STRIDE) / STRIDE;
+    return share == 0f ? own[index] : own[index] + share * (own[index + 1] - own[index]);
   }
 
   /** The place where a channel alone costs least; −1 if it costs the same everywhere. */
@@ -114,7 +122,7 @@ final class StepTable {
       flat &= own[j] == own[0];
       best = own[j] < own[best] ? j : best;
     }
-    return flat ? -1 : best;
+    return flat ? -1 : best * STRIDE;
   }
 
   /**
@@ -126,7 +134,7 @@ final class StepTable {
   Best common(CostModel model, int[] moves) {
     int deepest = 0;
     for (int c = 0; c < costs.length; c++) {
-      deepest = Math.max(deepest, costs[c].length - moves[c]);
+      deepest = Math.max(deepest, costs[c].length * STRIDE - moves[c]);
     }
     Best best = new Best(0, Double.POSITIVE_INFINITY);
     for (int place = -Arrays.stream(moves).min().orElse(0); place < deepest; place++) {

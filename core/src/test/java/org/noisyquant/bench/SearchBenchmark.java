@@ -96,7 +96,7 @@ public final class SearchBenchmark {
     SiteShortlist list =
         SiteSolver.solve(
             new SiteSolver.Problem(
-                site.index(), noise, unit, CandidateGrid.AUTHORS, absMax, layers, bits, fold),
+                site.index(), noise, unit, CandidateGrid.AUTHORS, absMax, layers, bits, 1, fold),
             cost);
     double seconds = (ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime() - start) / 1e9;
 

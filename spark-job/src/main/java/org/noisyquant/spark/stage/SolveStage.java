@@ -24,6 +24,7 @@ import org.noisyquant.stats.SiteStatistics.Part;
  * @param rescalable for each of them, whether the network absorbs a channel rescale
  * @param search how
  * @param weights what errors are multiplied with
+ * @param weightErrorShare of the error of rounding weights to nearest, what their rounding leaves
  * @param seed of uniform noise
  */
 record SolveStage(
@@ -32,6 +33,7 @@ record SolveStage(
     List<Boolean> rescalable,
     SearchSettings search,
     LossWeights weights,
+    double weightErrorShare,
     long seed)
     implements Serializable {
 
@@ -79,6 +81,7 @@ record SolveStage(
             absMax,
             layers,
             plan.weightBits(),
+            weightErrorShare,
             search.channelRescale() && rescalable.get(position)),
         cost);
   }
