@@ -15,16 +15,16 @@ import org.noisyquant.quant.UniformQuantizer;
  */
 public final class SiteSolver {
   /** Steps of a kind on the short list are this many to an octave apart. */
-  private static final int FINE_PER_OCTAVE = 16;
+  private static final int FINE_PER_OCTAVE = 12;
 
   /** A short list reaches from so many fine steps below the best predicted one … */
-  private static final int FINER = 3;
+  private static final int FINER = 2;
 
   /** … to so many above: prediction errs towards tight clips. */
-  private static final int COARSER = 5;
+  private static final int COARSER = 3;
 
   /** Uniform draws on the short list. */
-  private static final int DRAWS = 8;
+  private static final int DRAWS = 3;
 
   private final Problem problem;
   private final CostModel model;
