@@ -20,6 +20,7 @@ final class ErrorMoments {
   private final float[] steps;
   private final float[] inverses;
   private final float[] offsets;
+  private final float[] shifts;
   private final float[] first;
   private final float[] second;
   private int pairs;
@@ -36,6 +37,7 @@ final class ErrorMoments {
     steps = new float[capacity];
     inverses = new float[capacity];
     offsets = new float[capacity];
+    shifts = new float[capacity];
     first = new float[capacity];
     second = new float[capacity];
   }
@@ -90,36 +92,37 @@ final class ErrorMoments {
       smallest = Math.min(smallest, steps[j]);
     }
     ChannelDensity cells = channel.of(smallest);
+    for (int j = 0; j < pairs; j++) {
+      shifts[j] = offsets[j] * inverses[j];
+    }
     for (int i = 0; i < cells.values().length; i++) {
-      add(cells.values()[i], cells.weights()[i], pairs);
+      accumulate(
+          cells.values()[i], cells.weights()[i], low, high, pairs, inverses, shifts, first, second);
     }
     float within = (float) cells.within();
     for (int j = 0; j < pairs; j++) {
-      second[j] += within;
+      first[j] *= steps[j];
+      second[j] = second[j] * steps[j] * steps[j] + within;
     }
   }
 
-  private void add(float value, float weight, int count) {
-    accumulate(value, weight, low, high, count, steps, inverses, offsets, first, second);
-  }
-
+  /** Adds one point of the density, with errors in steps. */
   private static void accumulate(
       float value,
       float weight,
       float low,
       float high,
       int count,
-      float[] steps,
       float[] inverses,
-      float[] offsets,
+      float[] shifts,
       float[] first,
       float[] second) {
     float bounds = low + high;
     for (int j = 0; j < count; j++) {
-      float t = value + offsets[j];
-      float r = (t * inverses[j] + ROUND) - ROUND;
+      float t = value * inverses[j] + shifts[j];
+      float r = (t + ROUND) - ROUND;
       float q = 0.5f * ((Math.abs(r - low) - Math.abs(r - high)) + bounds);
-      float e = q * steps[j] - t;
+      float e = q - t;
       float weighted = weight * e;
       first[j] += weighted;
       second[j] += weighted * e;
