@@ -112,14 +112,6 @@ public final class QuantizedModelWriter {
     return PREFIX + layer.name() + ".codes";
   }
 
-  /**
-   * The float tensor of quantized activations, step · code, that a layer of an exported model
-   * reads.
-   */
-  public static String dequantizedTensor(LinearLayer layer) {
-    return PREFIX + layer.name() + ".dequantized";
-  }
-
   private void quantize(List<SiteQuantization> sites) {
     Set<String> seen = new HashSet<>();
     Set<LinearLayer> quantized = new HashSet<>();

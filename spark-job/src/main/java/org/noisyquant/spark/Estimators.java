@@ -42,7 +42,6 @@ final class Estimators {
         .setWeightRounding(lower(config.weights().rounding()))
         .setWeightCompensation(config.weights().compensation())
         .setBiasCorrection(config.weights().biasCorrection())
-        .setPropagation(config.weights().propagation())
         .setDamping(config.weights().damping())
         .setMomentsTokenFraction(config.weights().tokenFraction())
         .setMomentsMemory((long) config.weights().memoryMiB() << 20)

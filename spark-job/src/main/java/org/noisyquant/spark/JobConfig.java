@@ -114,7 +114,6 @@ public record JobConfig(
       WeightRounding rounding,
       boolean compensation,
       boolean biasCorrection,
-      boolean propagation,
       double damping,
       double tokenFraction,
       int memoryMiB) {}
@@ -290,7 +289,6 @@ public record JobConfig(
                 "gptq", WeightRounding.GPTQ)),
         reader.bool(JobKey.COMPENSATION),
         reader.bool(JobKey.BIAS_CORRECTION),
-        reader.bool(JobKey.PROPAGATION),
         reader.fraction(JobKey.DAMPING, true, true),
         reader.fraction(JobKey.MOMENTS_TOKEN_FRACTION, false, true),
         reader.integer(JobKey.MOMENTS_MEMORY, 1, 1_000_000));

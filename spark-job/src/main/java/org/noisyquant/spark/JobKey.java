@@ -77,7 +77,6 @@ enum JobKey {
   ROUNDING("weights.rounding", "--weight-rounding", "ROUNDING", "minmax, mse or gptq"),
   COMPENSATION("weights.compensation"),
   BIAS_CORRECTION("weights.biasCorrection"),
-  PROPAGATION("weights.propagation"),
   DAMPING("weights.damping"),
   MOMENTS_TOKEN_FRACTION("weights.tokenFraction"),
   MOMENTS_MEMORY("weights.memoryMiB"),

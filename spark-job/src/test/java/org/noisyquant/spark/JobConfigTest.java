@@ -63,7 +63,7 @@ class JobConfigTest {
                 JobConfig.Search.Mode.GUIDED, Objective.OUTPUT, 0.1, true, 1, 100, 40, 50));
     assertThat(config.noise()).isEqualTo(new JobConfig.Noise(NoiseKind.OPTIMIZED, true));
     assertThat(config.weights())
-        .isEqualTo(new JobConfig.Weights(WeightRounding.MSE, false, true, false, 0.01, 0.25, 512));
+        .isEqualTo(new JobConfig.Weights(WeightRounding.MSE, false, true, 0.01, 0.25, 512));
     assertThat(config.output()).isEqualTo(new JobConfig.Output("", false));
     assertThat(config.job()).isEqualTo(new JobConfig.Job(0, 0));
   }

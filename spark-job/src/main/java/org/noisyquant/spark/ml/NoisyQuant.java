@@ -220,12 +220,6 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
     return this;
   }
 
-  /** Sets {@link #propagation()}. */
-  public NoisyQuant setPropagation(boolean value) {
-    set(propagation(), value);
-    return this;
-  }
-
   /** Sets {@link #damping()}. */
   public NoisyQuant setDamping(double value) {
     set(damping(), value);
@@ -389,7 +383,6 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
         WeightRounding.valueOf(value(weightRounding(), String.class).toUpperCase(Locale.ROOT)),
         value(weightCompensation(), Boolean.class),
         value(biasCorrection(), Boolean.class),
-        value(propagation(), Boolean.class),
         value(damping(), Double.class),
         value(momentsTokenFraction(), Double.class),
         value(momentsMemory(), Long.class));

@@ -39,7 +39,6 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
   private final Param<String> weightRounding;
   private final BooleanParam weightCompensation;
   private final BooleanParam biasCorrection;
-  private final BooleanParam propagation;
   private final DoubleParam damping;
   private final DoubleParam momentsTokenFraction;
   private final LongParam momentsMemory;
@@ -120,11 +119,6 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
             this, "weightCompensation", "whether weights are fitted to the quantized input first");
     biasCorrection =
         new BooleanParam(this, "biasCorrection", "whether biases take off the mean output error");
-    propagation =
-        new BooleanParam(
-            this,
-            "propagation",
-            "whether weights are fitted to the inputs of a network that is quantized throughout");
     damping =
         new DoubleParam(
             this,
@@ -185,7 +179,6 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
     setDefault(weightRounding, "mse");
     setDefault(weightCompensation, false);
     setDefault(biasCorrection, true);
-    setDefault(propagation, false);
     setDefault(damping, 0.01);
     setDefault(momentsTokenFraction, 0.25);
     setDefault(momentsMemory, 512L << 20);
@@ -318,11 +311,6 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
     return biasCorrection;
   }
 
-  /** Whether weights are fitted to the inputs of a network that is quantized throughout. */
-  public BooleanParam propagation() {
-    return propagation;
-  }
-
   /** Ridge of GPTQ and compensation, in units of the Gram matrix's mean diagonal. */
   public DoubleParam damping() {
     return damping;
@@ -404,7 +392,6 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
           weightRounding,
           weightCompensation,
           biasCorrection,
-          propagation,
           damping,
           momentsTokenFraction,
           heldOutFraction,

@@ -1,10 +1,8 @@
 package org.noisyquant.spark.stage;
 
 import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -79,7 +77,7 @@ public final class Calibration {
     Search.Outcome found = search(fp32, tapped, folds).run(images, statistics, summaries);
     double secondsSearch = (System.nanoTime() - start) / NANOS;
     start = System.nanoTime();
-    List<SiteWeights> weights = weights(images, fp32, tapped, found, summaries, folds);
+    List<SiteWeights> weights = weights(images, fp32, tapped, found.decisions(), summaries);
     List<SiteQuantization> chosen = quantization(found, weights, Variant.CHOSEN);
     double secondsWeights = (System.nanoTime() - start) / NANOS;
     LOG.info("quantized the weights in {} s", String.format("%.1f", secondsWeights));
@@ -149,10 +147,8 @@ public final class Calibration {
       Dataset<Row> images,
       ShippedModel fp32,
       TappedModel tapped,
-      Search.Outcome found,
-      List<SiteSummary> summaries,
-      SiteFolds folds) {
-    List<SiteDecision> decisions = found.decisions();
+      List<SiteDecision> decisions,
+      List<SiteSummary> summaries) {
     WeightStage stage = new WeightStage(fp32, settings.sites(), settings.weights());
     if (!stage.needMoments(decisions)) {
       return stage.withoutMoments(spark, decisions);
@@ -162,19 +158,8 @@ public final class Calibration {
             settings.weights().tokenFraction(),
             settings.seed() ^ MOMENT_SALT,
             settings.search().prefixWeight());
-    MomentsStage moments = new MomentsStage(tapped, stage, tokens);
-    List<SiteWeights> weights =
-        moments.run(images, settings.model(), decisions, summaries, Map.of());
-    if (!settings.weights().propagation()) {
-      return weights;
-    }
-    Map<Variant, byte[]> models = new EnumMap<>(Variant.class);
-    for (Variant variant : Variant.values()) {
-      List<SiteQuantization> sites = quantization(found, weights, variant);
-      models.put(
-          variant, QuantizedModelWriter.write(settings.model(), sites, new TreeMap<>(), folds));
-    }
-    return moments.run(images, settings.model(), decisions, summaries, models);
+    return new MomentsStage(tapped, stage, tokens)
+        .run(images, settings.model(), decisions, summaries);
   }
 
   private List<SiteQuantization> quantization(

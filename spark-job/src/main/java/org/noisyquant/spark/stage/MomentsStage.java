@@ -3,10 +3,8 @@ package org.noisyquant.spark.stage;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.EnumMap;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.IntStream;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.api.java.function.MapFunction;
@@ -68,15 +66,12 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
    * Quantizes the layers of all sites.
    *
    * @param images rows of {@link ImageFile#SCHEMA}
-   * @param quantized models whose inputs are taken as the quantized ones, with the errors of all
-   *     layers before; empty: only the site's own error counts
    */
   List<SiteWeights> run(
       Dataset<Row> images,
       OnnxModel model,
       List<SiteDecision> decisions,
-      List<SiteSummary> summaries,
-      Map<Variant, byte[]> quantized) {
+      List<SiteSummary> summaries) {
     JavaSparkContext spark =
         JavaSparkContext.fromSparkContext(images.sparkSession().sparkContext());
     List<SiteWeights> all = new ArrayList<>();
@@ -96,10 +91,7 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
                   tap, position, variant, quantizer, bounds(quantizer, summaries.get(position))));
         }
       }
-      List<QuantizedInputs> inputs = new ArrayList<>();
-      quantized.forEach(
-          (variant, bytes) -> inputs.add(QuantizedInputs.ship(spark, bytes, plans, variant)));
-      all.addAll(pass(images, spark, some, tasks, inputs, decisions));
+      all.addAll(pass(images, spark, some, tasks, decisions));
     }
     return all;
   }
@@ -136,7 +128,6 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
       JavaSparkContext spark,
       TappedModel some,
       List<Task> tasks,
-      List<QuantizedInputs> inputs,
       List<SiteDecision> decisions) {
     Broadcast<List<Task>> broadcast = spark.broadcast(tasks);
     Broadcast<List<SiteDecision>> decided = spark.broadcast(new ArrayList<>(decisions));
@@ -144,8 +135,7 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
     List<SiteWeights> found =
         images
             .mapPartitions(
-                (MapPartitionsFunction<Row, Row>)
-                    rows -> partition(rows, some, broadcast.value(), inputs, decided.value()),
+                (MapPartitionsFunction<Row, Row>) rows -> partition(rows, some, broadcast.value()),
                 Encoders.row(PASS))
             .groupByKey((MapFunction<Row, Integer>) row -> row.getInt(0), Encoders.INT())
             .mapGroups(
@@ -173,16 +163,11 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
     return merged;
   }
 
-  private Iterator<Row> partition(
-      Iterator<Row> images,
-      TappedModel some,
-      List<Task> tasks,
-      List<QuantizedInputs> inputs,
-      List<SiteDecision> decisions) {
+  private Iterator<Row> partition(Iterator<Row> images, TappedModel some, List<Task> tasks) {
     if (!images.hasNext()) {
       return images;
     }
-    PartitionMoments moments = new PartitionMoments(some, tasks, inputs, decisions);
+    PartitionMoments moments = new PartitionMoments(some, tasks);
     ImageInput.Reader reader = some.input().newReader();
     try (TappedModel.Activations activations = some.open()) {
       while (images.hasNext()) {
@@ -197,12 +182,10 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
           throw e;
         }
         if (pixels.part() == Part.CALIBRATION) {
-          moments.run(pixels);
           activations.visit(pixels.values(), (tap, x, count) -> moments.add(pixels, tap, x, count));
         }
       }
     }
-    moments.close();
     return moments.rows();
   }
 
@@ -210,21 +193,12 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
   private final class PartitionMoments {
     private final TappedModel some;
     private final List<Task> tasks;
-    private final List<SiteDecision> decisions;
-    private final Map<Variant, QuantizedInputs.Reader> readers = new EnumMap<>(Variant.class);
     private final List<InputMoments> sums = new ArrayList<>();
     private final MomentsRunner.Run products = ExecutorCache.moments().newRun();
     private float[] chosen = new float[0];
     private float[] quantized = new float[0];
-    private float[] propagated = new float[0];
 
-    PartitionMoments(
-        TappedModel some,
-        List<Task> tasks,
-        List<QuantizedInputs> inputs,
-        List<SiteDecision> decisions) {
-      this.decisions = decisions;
-      inputs.forEach(input -> readers.put(input.variant(), input.new Reader(some.input())));
+    PartitionMoments(TappedModel some, List<Task> tasks) {
       this.some = some;
       this.tasks = tasks;
       for (Task task : tasks) {
@@ -233,22 +207,12 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
       }
     }
 
-    /** Runs the quantized models. */
-    void run(ImageInput.Pixels image) {
-      readers.values().forEach(reader -> reader.run(image.values()));
-    }
-
-    void close() {
-      readers.values().forEach(QuantizedInputs.Reader::close);
-    }
-
     void add(ImageInput.Pixels image, int tap, float[] x, int count) {
       ActivationSite site = some.sites().get(tap).site();
       int channels = site.channels();
       if (x.length > chosen.length) {
         chosen = new float[x.length];
         quantized = new float[x.length];
-        propagated = new float[x.length];
       }
       int special = tokens.special(site.prefixTokens(), count);
       int rows = tokens.choose(image.digest(), site.index(), x, count, channels, special, chosen);
@@ -260,18 +224,10 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
       }
       for (int k = 0; k < tasks.size() && rows > 0; k++) {
         if (tasks.get(k).tap() == tap) {
-          Task task = tasks.get(k);
-          QuantizedInputs.Reader reader = readers.get(task.variant());
-          if (reader == null) {
-            NoisyQuantizer quantizer = task.quantizer();
-            quantizer.withRemoved(quantizer.noise()).error(chosen, rows, quantized, 0);
-            for (int i = 0; i < rows * channels; i++) {
-              quantized[i] += chosen[i];
-            }
-          } else {
-            reader.read(tap, decisions.get(task.position()), propagated);
-            tokens.choose(
-                image.digest(), site.index(), propagated, count, channels, special, quantized);
+          NoisyQuantizer quantizer = tasks.get(k).quantizer();
+          quantizer.withRemoved(quantizer.noise()).error(chosen, rows, quantized, 0);
+          for (int i = 0; i < rows * channels; i++) {
+            quantized[i] += chosen[i];
           }
           sums.get(k).update(quantized, chosen, rows, tokenWeights, products);
         }

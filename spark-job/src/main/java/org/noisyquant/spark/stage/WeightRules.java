@@ -10,8 +10,6 @@ import org.noisyquant.quant.WeightSettings;
  * @param rounding how weights become codes
  * @param compensation whether weights are first fitted to the quantized input
  * @param biasCorrection whether biases take off the mean error of the output
- * @param propagation whether the quantized input is that of a network whose other layers are
- *     quantized too, weights included; this takes another image pass and the first weights
  * @param damping ridge of both fits, in units of the mean diagonal of the Gram matrix
  * @param tokenFraction share of each image's tokens in the Gram matrices, in (0, 1]
  * @param memory most bytes of Gram matrices that a task holds; more sites take more image passes
@@ -20,7 +18,6 @@ public record WeightRules(
     WeightRounding rounding,
     boolean compensation,
     boolean biasCorrection,
-    boolean propagation,
     double damping,
     double tokenFraction,
     long memory)

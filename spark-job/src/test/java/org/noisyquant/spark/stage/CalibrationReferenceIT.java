@@ -113,7 +113,7 @@ class CalibrationReferenceIT {
             plans,
             new SearchSettings(
                 false, GRID, Objective.OUTPUT, NoiseKind.UNIFORM, true, false, false, 1, TOKENS),
-            new WeightRules(WeightRounding.MINMAX, false, false, false, 0, 1, 1),
+            new WeightRules(WeightRounding.MINMAX, false, false, 0, 1, 1),
             HELD_OUT,
             0,
             SEED);
