@@ -105,7 +105,7 @@ final class ModelInspection implements InspectStep {
         .ifPresent(given -> ModelFiles.preprocessing(hadoop, path, graph, given));
     SiteSelection selection = config.quantization().selection();
     OnnxRuntimeNatives.check();
-    SiteFolds folds = FoldProbe.folds(model);
+    SiteFolds folds = config.noise().fold() ? FoldProbe.folds(model) : SiteFolds.off(model);
     List<SiteLine> sites =
         graph.sites().stream().map(site -> SiteLine.of(site, selection, folds.fold(site))).toList();
     Report report =

@@ -56,4 +56,13 @@ class ModelInspectionTest {
 
     assertThat(new ObjectMapper().readTree(report).path("explicitAdds").asInt()).isEqualTo(3);
   }
+
+  @Test
+  void withoutFoldingTheNoiseOfEverySiteNeedsAnAdd() {
+    String report = inspect("fashion_vit.onnx", false, Map.of("noise.fold", false));
+
+    assertThat(report)
+        .contains("an Add: folding is switched off")
+        .endsWith("24 of 25 sites are quantized; the noise of 24 of them needs an Add");
+  }
 }
