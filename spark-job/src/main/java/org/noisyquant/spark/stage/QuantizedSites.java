@@ -5,6 +5,7 @@ import java.util.List;
 import org.noisyquant.export.LayerWeights;
 import org.noisyquant.export.SiteQuantization;
 import org.noisyquant.graph.LinearLayer;
+import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.quant.QuantizedLinear;
 import org.noisyquant.quant.QuantizedWeight;
 import org.noisyquant.search.SiteChoice;
@@ -18,9 +19,11 @@ final class QuantizedSites {
   /**
    * The quantization of every site in one variant.
    *
+   * @param model the FP32 model
    * @param weights of all sites and variants, in any order
    */
   static List<SiteQuantization> of(
+      OnnxModel model,
       List<SitePlan> plans,
       List<SiteDecision> decisions,
       List<SiteWeights> weights,
@@ -37,7 +40,7 @@ final class QuantizedSites {
               .orElseThrow();
       sites.add(
           new SiteQuantization(
-              plan.site(),
+              plan.siteOf(model),
               plan.activationBits(),
               choice.step(),
               choice.quantizer().isNoiseless() ? null : choice.quantizer().noise(),

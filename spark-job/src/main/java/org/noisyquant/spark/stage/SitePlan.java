@@ -18,6 +18,11 @@ import org.noisyquant.quant.WeightQuantizer;
 public record SitePlan(ActivationSite site, int weightBits, int activationBits)
     implements Serializable {
 
+  /** The site as the model has it: prefix tokens can be given where they were not traced. */
+  ActivationSite siteOf(OnnxModel model) {
+    return model.graph().sites().get(site.index());
+  }
+
   /** Wq of the site's layers, in their order: the same on the driver and on every executor. */
   List<QuantizedWeight> quantizedWeights(OnnxModel model) {
     return site.layers().stream().map(layer -> quantized(model, layer)).toList();
