@@ -193,6 +193,19 @@ class BadInputIT {
               .with("--activation-bits", bits));
     }
     all.put(
+        "there is no such preset",
+        new Mistake(2, INVALID_VALUE, "preset (--preset)", "fastest", "balanced or best or paper")
+            .with("--preset", "fastest"));
+    all.put(
+        "there is no such noise",
+        new Mistake(2, INVALID_VALUE, "noise.kind (--noise)", "gaussian", "none or optimized")
+            .with("--noise", "gaussian"));
+    all.put(
+        "there is no such rounding of weights",
+        new Mistake(
+                2, INVALID_VALUE, "weights.rounding (--weight-rounding)", "floor", "gptq or minmax")
+            .with("--weight-rounding", "floor"));
+    all.put(
         "a flag is mistyped",
         new Mistake(2, UNKNOWN_KEY, "--activation-bit", "nearest is --activation-bits")
             .with("--activation-bit", "6"));

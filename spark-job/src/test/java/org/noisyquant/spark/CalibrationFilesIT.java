@@ -78,8 +78,18 @@ class CalibrationFilesIT {
       assertThat(row.<Integer>getAs("weightBits")).isEqualTo(6);
       assertThat(row.<Float>getAs("absMax")).isEqualTo(site.absMax());
       assertThat(row.<Double>getAs("minMaxLoss")).isEqualTo(site.minMax().loss());
+      assertThat(row.<Double>getAs("baselineClip")).isEqualTo(site.baseline().clip());
       assertThat(row.<Float>getAs("baselineStep")).isEqualTo(site.baseline().step());
+      assertThat(row.<Double>getAs("baselineLoss")).isEqualTo(site.baseline().loss());
+      assertThat(row.<Double>getAs("baselineHeldOutLoss")).isEqualTo(site.baseline().heldOutLoss());
+      assertThat(row.<String>getAs("noise")).isEqualTo(site.chosen().noise().name());
+      assertThat(row.<Boolean>getAs("noiseDropped")).isFalse();
+      assertThat(row.<Boolean>getAs("rescaled")).isFalse();
+      assertThat(row.<Double>getAs("clip")).isEqualTo(site.chosen().clip());
+      assertThat(row.<Float>getAs("step")).isEqualTo(site.chosen().step());
       assertThat(row.<Double>getAs("shift")).isEqualTo(site.chosen().shift());
+      assertThat(row.<Double>getAs("range")).isEqualTo(site.chosen().range());
+      assertThat(row.<Double>getAs("predictedLoss")).isNull();
       assertThat(row.<Double>getAs("loss")).isEqualTo(site.chosen().loss());
       assertThat(row.<Double>getAs("heldOutLoss")).isEqualTo(site.chosen().heldOutLoss());
     }
@@ -91,6 +101,7 @@ class CalibrationFilesIT {
     assertThat(candidates.where("search = 'CLIP'").count()).isEqualTo(8L * sites.size());
     assertThat(candidates.where("search = 'SHIFT'").count()).isEqualTo(4L * sites.size());
     assertThat(candidates.where("search = 'RANGE'").count()).isEqualTo(6L * sites.size());
+    assertThat(candidates.where("predicted is not null").count()).isZero();
     for (SiteResult site : sites) {
       Row best =
           candidates
@@ -162,15 +173,20 @@ class CalibrationFilesIT {
             "evaluation.images",
             "evaluation.quarantined",
             "sites",
+            "sites.explicitAdds",
             "seconds.total",
             "seconds.statistics",
             "seconds.search",
+            "seconds.weights",
             "seconds.evaluate",
             "bytes.model");
     assertThat(metrics.fieldNames()).toIterable().contains(names.toArray(new String[0]));
     assertThat(metrics.properties()).allMatch(entry -> entry.getValue().isValueNode());
     assertThat(metrics.get("status").asText()).isEqualTo("succeeded");
     assertThat(metrics.get("sites").asInt()).isEqualTo(4);
+    // The post-GELU site has noise, or none.
+    assertThat(metrics.get("sites.explicitAdds").asInt())
+        .isEqualTo(sites.get(3).noise().length > 0 ? 1 : 0);
     assertThat(metrics.get("images.used").asInt() + metrics.get("images.heldOut").asInt())
         .isEqualTo(IMAGES);
     assertThat(metrics.get("bytes.model").asLong()).isEqualTo(ended.bytes("model.onnx").length);

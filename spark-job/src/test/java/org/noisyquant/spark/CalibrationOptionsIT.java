@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.tuple;
 import ai.onnx.proto.OnnxMl.GraphProto;
 import ai.onnx.proto.OnnxMl.ModelProto;
 import ai.onnx.proto.OnnxMl.TensorProto;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -163,5 +165,16 @@ class CalibrationOptionsIT {
         .extracting(row -> row.getString(0), row -> row.getLong(1))
         .containsExactlyInAnyOrder(
             tuple("CLIP", 1000L), tuple("SHIFT", 400L), tuple("RANGE", 2000L));
+  }
+
+  @Test
+  void whetherNoiseIsFoldedChangesNothingOfWhatThePapersSearchFinds() {
+    Ended folded = calibrate("folded", "", "--include", "blocks.0.*");
+    Ended added = calibrate("added", "noisyquant.noise.fold = false", "--include", "blocks.0.*");
+    JsonNode expected = folded.reproducible();
+    ((ObjectNode) expected.path("provenance").path("configuration")).put("noiseFold", false);
+    assertThat(added.reproducible()).isEqualTo(expected);
+    assertThat(added.metrics().get("sites.explicitAdds").asInt())
+        .isGreaterThan(folded.metrics().get("sites.explicitAdds").asInt());
   }
 }

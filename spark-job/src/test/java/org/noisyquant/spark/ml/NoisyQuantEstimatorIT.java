@@ -166,13 +166,29 @@ class NoisyQuantEstimatorIT {
 
   @Test
   void aSavedEstimatorHasTheSameParameters() throws IOException {
-    NoisyQuant before = estimator().setSeed(7).setExclude(List.of("a", "b,c"));
+    NoisyQuant before =
+        estimator()
+            .setPreset("best")
+            .setNoiseKind("uniform")
+            .setNoiseFold(false)
+            .setDamping(0.5)
+            .setMomentsTokenFraction(0.75)
+            .setMomentsMemory(1L << 40)
+            .setSeed(7)
+            .setExclude(List.of("a", "b,c"));
     String path = folder.resolve("estimator").toString();
     before.write().overwrite().save(path);
     NoisyQuant after = NoisyQuant.load(path);
     assertThat(after.uid()).isEqualTo(before.uid());
     assertThat(explained(after)).isEqualTo(explained(before));
     assertThat(after.value(after.exclude(), String[].class)).containsExactly("a", "b,c");
+    assertThat(after.resultParams())
+        .containsEntry("searchMode", "guided")
+        .containsEntry("noiseKind", "uniform")
+        .containsEntry("prefixWeight", 20.0)
+        .containsEntry("weightRounding", "gptq")
+        .containsEntry("weightCompensation", true);
+    assertThat(after.value(after.momentsMemory(), Long.class)).isEqualTo(1L << 40);
   }
 
   /** MLlib prints arrays by their identity. */
@@ -207,6 +223,30 @@ class NoisyQuantEstimatorIT {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining(param)
         .hasMessageContaining(String.valueOf(bits));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "searchMode, exhaustive",
+    "noiseKind, gaussian",
+    "weightRounding, floor",
+    "prefixWeight, 0",
+    "damping, -0.1",
+    "momentsTokenFraction, 1.1",
+    "momentsMemory, 0"
+  })
+  void valuesOfSearchAndWeightsBeyondTheirDomainAreRefused(String param, String value) {
+    NoisyQuant estimator = estimator();
+    Object typed =
+        switch (param) {
+          case "searchMode", "noiseKind", "weightRounding" -> value;
+          case "momentsMemory" -> Long.valueOf(value);
+          default -> Double.valueOf(value);
+        };
+    assertThatThrownBy(() -> estimator.set(param, typed))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(param)
+        .hasMessageContaining(value);
   }
 
   @Test
@@ -256,7 +296,7 @@ class NoisyQuantEstimatorIT {
   @Test
   void everyParameterIsExplained() {
     NoisyQuant estimator = estimator();
-    assertThat(estimator.params()).hasSize(22);
+    assertThat(estimator.params()).hasSize(33);
     String text = estimator.explainParams();
     for (var param : estimator.params()) {
       assertThat(text).contains(param.name() + ": ");
