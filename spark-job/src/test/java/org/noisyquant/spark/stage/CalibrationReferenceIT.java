@@ -3,16 +3,12 @@ package org.noisyquant.spark.stage;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -22,15 +18,11 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.noisyquant.graph.ActivationSite;
-import org.noisyquant.image.Preprocessing;
-import org.noisyquant.image.Preprocessor;
-import org.noisyquant.onnx.ActivationTaps;
 import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.quant.NoisyBias;
 import org.noisyquant.quant.WeightRounding;
 import org.noisyquant.result.SiteResult;
 import org.noisyquant.runtime.MatMulRunner;
-import org.noisyquant.runtime.ModelRunner;
 import org.noisyquant.search.Candidate;
 import org.noisyquant.search.CandidateGrid;
 import org.noisyquant.search.CandidateScorer;
@@ -41,11 +33,11 @@ import org.noisyquant.search.SearchPass;
 import org.noisyquant.search.SiteObjective;
 import org.noisyquant.search.SiteQuantizer;
 import org.noisyquant.search.TokenSample;
+import org.noisyquant.spark.stage.TestActivations.Activations;
 import org.noisyquant.spark.testing.LocalSpark;
 import org.noisyquant.stats.SiteStatistics;
 import org.noisyquant.stats.SiteStatistics.Part;
 import org.noisyquant.testing.TestData;
-import org.noisyquant.testing.TestImages;
 
 /**
  * Calibration on Spark against a plain loop over the same images, sites and candidates on one
@@ -63,36 +55,25 @@ class CalibrationReferenceIT {
    */
   private static final Percentage SAME = withinPercentage(1e-6);
 
-  /** One image's activations of one site. */
-  private record Activations(String digest, Part part, float[] x, int tokens) {}
-
   @TempDir static Path folder;
 
   private static OnnxModel model;
   private static List<SitePlan> plans;
-  private static final List<List<Activations>> SITES = new ArrayList<>();
+  private static List<List<Activations>> activations;
   private static Calibrated calibrated;
 
   @BeforeAll
-  static void calibrateOnSparkAndCollectActivationsWithout() throws IOException {
-    Path images = Files.createDirectory(folder.resolve("images"));
-    try (Stream<Path> files = Files.list(TestData.fashion("calibration"))) {
-      for (Path file :
-          files.filter(f -> f.toString().endsWith("png")).sorted().limit(IMAGES).toList()) {
-        Files.copy(file, images.resolve(file.getFileName()));
-      }
-    }
-    model = OnnxModel.read(TestData.fashion("fashion_vit.onnx"));
+  static void calibrateOnSparkAndCollectActivationsWithout() {
+    Path images = TestActivations.images(folder, IMAGES);
+    model = OnnxModel.read(TestData.fashion(TestActivations.MODEL));
     plans =
         model.graph().sites().stream()
             .filter(site -> site.name().matches("blocks\\.[03]\\..*"))
             .map(site -> new SitePlan(site, 6, 5))
             .toList();
     assertThat(plans).hasSize(8);
-    Preprocessor preprocessor =
-        TestImages.preprocessor(TestData.fashion("preprocessor_config_vit.json"), model.graph());
     calibrated = onSpark(images);
-    collect(images, preprocessor);
+    activations = TestActivations.collect(model, plans, images, SEED, HELD_OUT).bySite();
   }
 
   @AfterAll
@@ -100,16 +81,12 @@ class CalibrationReferenceIT {
     calibrated.release().run();
   }
 
-  private static Calibrated onSpark(Path images) throws IOException {
+  private static Calibrated onSpark(Path images) {
     SparkSession spark = LocalSpark.session();
-    Path file = TestData.fashion("preprocessor_config_vit.json");
-    Preprocessing preprocessing =
-        Preprocessing.fromJson(
-            Files.readString(file), file.toString(), model.graph().height(), model.graph().width());
     CalibrationSettings settings =
         new CalibrationSettings(
             model,
-            preprocessing,
+            TestActivations.preprocessing(model),
             plans,
             new SearchSettings(
                 false, GRID, Objective.OUTPUT, NoiseKind.UNIFORM, true, false, false, 1, TOKENS),
@@ -119,28 +96,6 @@ class CalibrationReferenceIT {
             SEED);
     return new Calibration(JavaSparkContext.fromSparkContext(spark.sparkContext()), settings)
         .run(ImageSource.list(spark, images.toString()).read(3), Map.of());
-  }
-
-  private static void collect(Path images, Preprocessor preprocessor) throws IOException {
-    List<String> tensors = plans.stream().map(plan -> plan.site().tensor()).toList();
-    plans.forEach(plan -> SITES.add(new ArrayList<>()));
-    Path tapped = folder.resolve("tapped.onnx");
-    Files.write(tapped, ActivationTaps.addTo(model, tensors));
-    try (ModelRunner runner = ModelRunner.open(tapped, 1);
-        ModelRunner.Run run =
-            runner.newRun(model.graph().height(), model.graph().width(), tensors);
-        Stream<Path> files = Files.list(images)) {
-      for (Path file : files.toList()) {
-        String digest = ImageHash.digest(Files.readAllBytes(file));
-        Part part = ImageHash.isHeldOut(SEED, digest, HELD_OUT) ? Part.HELD_OUT : Part.CALIBRATION;
-        run.run(TestImages.read(file, preprocessor));
-        for (int i = 0; i < tensors.size(); i++) {
-          float[] x = run.values(i);
-          int tokens = x.length / plans.get(i).site().channels();
-          SITES.get(i).add(new Activations(digest, part, x, tokens));
-        }
-      }
-    }
   }
 
   @Test
@@ -154,14 +109,14 @@ class CalibrationReferenceIT {
       ActivationSite site = plans.get(i).site();
       SiteStatistics statistics =
           SiteStatistics.empty(site.index(), site.channels(), site.prefixTokens());
-      SITES.get(i).forEach(a -> statistics.update(a.part(), a.x(), a.tokens()));
+      activations.get(i).forEach(a -> statistics.update(a.part(), a.x(), a.tokens()));
       assertThat(onSpark.get(site.index())).as(site.name()).isEqualTo(statistics.toBytes());
     }
   }
 
   @Test
   void bothPartsHaveTheirImages() {
-    long heldOut = SITES.get(0).stream().filter(a -> a.part() == Part.HELD_OUT).count();
+    long heldOut = activations.get(0).stream().filter(a -> a.part() == Part.HELD_OUT).count();
     assertThat(calibrated.images().heldOut()).isEqualTo(heldOut).isBetween(2L, 6L);
     assertThat(calibrated.images().calibration()).isEqualTo(IMAGES - heldOut);
   }
@@ -179,7 +134,7 @@ class CalibrationReferenceIT {
     SitePlan plan = plans.get(position);
     SiteResult result = calibrated.sites().get(position);
     float absMax = 0;
-    for (Activations a : SITES.get(position)) {
+    for (Activations a : activations.get(position)) {
       for (float value : a.x()) {
         absMax = a.part() == Part.CALIBRATION ? Math.max(absMax, Math.abs(value)) : absMax;
       }
@@ -239,7 +194,7 @@ class CalibrationReferenceIT {
     TokenSample sample = new TokenSample(TOKENS, SEED ^ Calibration.TOKEN_SALT, 1);
     Map<Part, double[]> sums = new EnumMap<>(Part.class);
     Map<Part, Long> tokens = new EnumMap<>(Part.class);
-    for (Activations a : SITES.get(position)) {
+    for (Activations a : activations.get(position)) {
       float[] chosen = new float[a.x().length];
       int rows =
           sample.choose(a.digest(), site.index(), a.x(), a.tokens(), site.channels(), 0, chosen);
