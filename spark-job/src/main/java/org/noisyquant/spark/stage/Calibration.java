@@ -33,8 +33,10 @@ public final class Calibration {
   static final long TOKEN_SALT = 0x746F6B656EL;
   static final long MOMENT_SALT = 0x6D6F6D656E74L;
 
-  /** What GPTQ leaves of the output error of rounding to nearest: an estimate, half to two thirds. */
-  private static final double GPTQ_SHARE = 0.5;
+  /**
+   * What GPTQ leaves of the output error of rounding to nearest: an estimate, half to two thirds.
+   */
+  static final double GPTQ_SHARE = 0.5;
 
   private static final double NANOS = 1e9;
 

@@ -16,6 +16,7 @@ import org.noisyquant.quant.LinearQuantizer;
 import org.noisyquant.quant.NoisyBias;
 import org.noisyquant.quant.NoisyQuantizer;
 import org.noisyquant.quant.QuantizedLinear;
+import org.noisyquant.quant.WeightRounding;
 import org.noisyquant.quant.WeightSettings;
 import org.noisyquant.runtime.MatMulRunner;
 import org.noisyquant.runtime.MomentsRunner;
@@ -103,6 +104,7 @@ final class PlainGuidedSearch {
             absMax,
             layerWeights(),
             plan.weightBits(),
+            settings.weights().rounding() == WeightRounding.GPTQ ? Calibration.GPTQ_SHARE : 1,
             search.channelRescale() && fold.folds()),
         new CostModel(
             plan.activationBits(),
