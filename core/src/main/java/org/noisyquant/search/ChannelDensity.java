@@ -21,14 +21,17 @@ import org.noisyquant.stats.ChannelHistograms;
 @SuppressWarnings("ArrayRecordComponent") // Never compared or printed.
 record ChannelDensity(
     float[] values, float[] weights, float[] widths, double within, float minimum, float maximum) {
-  /** Quantizers of 8 bits have two bins or more to a step, unless most of a channel is clipped. */
-  private static final int MAX_PARTS = 2;
+  /**
+   * The most parts of a bin. Quantizers of 8 bits have two bins or more to a step, unless most of a
+   * channel is clipped: this makes eight cells of them.
+   */
+  private static final int MAX_PARTS = 4;
 
   /**
    * The density of one channel.
    *
    * @param groups histograms of each group of tokens
-   * @param groupWeights what a token of each group counts
+   * @param groupWeights what a token of each group counts, positive
    */
   static ChannelDensity of(List<ChannelHistograms> groups, double[] groupWeights, int channel) {
     double total = 0;
@@ -66,7 +69,10 @@ record ChannelDensity(
     }
   }
 
-  /** The same density in cells of the width 2^exponent, as far as {@value #MAX_PARTS} parts go. */
+  /**
+   * The same density in cells of the width 2^exponent, as far as {@value #MAX_PARTS} parts of a bin
+   * go.
+   */
   ChannelDensity inCells(int exponent) {
     float width = Math.scalb(1f, exponent);
     int size = 0;

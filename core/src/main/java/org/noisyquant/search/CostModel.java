@@ -12,13 +12,16 @@ import org.noisyquant.stats.SiteStatistics;
  * channel c, G = W·Wᵀ and O outputs,
  *
  * <pre>
- *   O · E‖e·W‖²/O = E[e·G·eᵀ] ≈ Σ_c G_cc·Var(e_c) + μ·G·μᵀ,   μ = E[e],
+ *   loss = E‖e·W‖²/O = E[e·G·eᵀ]/O ≈ (Σ_c G_cc·Var(e_c) + μ·G·μᵀ)/O,   μ = E[e],
  * </pre>
  *
  * which leaves out the covariances of rounding errors of different channels. They are small while
  * the errors are rounding; clipping errors of several channels come together, so that tight clips
  * are predicted too low. With bias correction the mean error is taken off again, and the second
- * term is zero.
+ * term is zero: losses are those of quantizers from {@link #corrected}. Without it they are those
+ * of quantizers that take off N alone.
+ *
+ * <p>Immutable but for densities that are made when they are first needed: not thread-safe.
  */
 public final class CostModel {
   /** Candidates that are evaluated side by side. */
@@ -26,6 +29,7 @@ public final class CostModel {
 
   private final int bits;
   private final ChannelCells[] channels;
+  private final ChannelCells[] searched;
   private final OutputWeights weights;
   private final double[] gains;
   private final boolean biasCorrection;
@@ -36,9 +40,11 @@ public final class CostModel {
    * @param bits of the activation
    * @param statistics of the site
    * @param part which images to predict for
-   * @param prefixWeight what a prefix token counts against a patch token
+   * @param prefixWeight what a prefix token counts against a patch token, positive
    * @param weights what an error does to the outputs
    * @param biasCorrection whether the mean error is corrected in the layers' biases
+   * @throws IllegalArgumentException if the weights are of another number of channels, or the
+   *     prefix weight is not positive
    */
   public CostModel(
       int bits,
@@ -51,6 +57,10 @@ public final class CostModel {
       throw new IllegalArgumentException(
           "weights of " + weights.channels() + " channels for " + statistics);
     }
+    if (!(prefixWeight > 0) || Double.isInfinite(prefixWeight)) {
+      throw new IllegalArgumentException(
+          "a prefix token's weight must be positive: " + prefixWeight);
+    }
     this.bits = bits;
     this.weights = weights;
     this.biasCorrection = biasCorrection;
@@ -61,13 +71,18 @@ public final class CostModel {
             statistics.histograms(part, SiteStatistics.TokenGroup.PATCH));
     double[] groupWeights = {prefixWeight, 1};
     channels = new ChannelCells[statistics.channels()];
+    searched = new ChannelCells[channels.length];
     for (int c = 0; c < channels.length; c++) {
-      channels[c] = new ChannelCells(ChannelDensity.of(groups, groupWeights, c), bits);
+      ChannelDensity density = ChannelDensity.of(groups, groupWeights, c);
+      channels[c] = ChannelCells.forPrediction(density, bits);
+      searched[c] = ChannelCells.forSearch(density, bits);
     }
   }
 
   /**
-   * The predicted mean squared errors per output, in the order of the candidates.
+   * The predicted mean squared errors per output, in the order of the candidates. Neighbours whose
+   * steps are alike are evaluated together, as finely as the smallest step asks for: order changes
+   * a loss only by how finely it is evaluated.
    *
    * @param candidates any number, made when they are asked for
    */
@@ -163,8 +178,9 @@ public final class CostModel {
     return bits;
   }
 
+  /** A channel, as coarsely as the searches of single channels look at it. */
   ChannelCells channel(int channel) {
-    return channels[channel];
+    return searched[channel];
   }
 
   int channels() {

@@ -12,8 +12,8 @@ import org.noisyquant.quant.WeightQuantizer;
  * (RepQ-ViT takes the range of each channel; the exponent between is searched here).
  *
  * <p>c_c = 2^(−α·(j_c − j)/{@value StepTable#PER_OCTAVE}), rounded to a place of the table, where
- * j_c is the place that is best for the channel alone and j the median of all. Channels that cost
- * the same everywhere, such as constant ones, keep c = 1.
+ * j_c is the place that is best for the channel alone and j the median of all. Constant channels
+ * have no range to follow and keep c = 1.
  */
 final class RescaleSearch {
   private static final double[] EXPONENTS = {0, 0.25, 0.5, 0.75, 1};

@@ -132,7 +132,7 @@ public final class SiteSolver {
     }
     List<Candidate> candidates = clips.stream().map(c -> new Candidate(c, 0, 0)).toList();
     List<NoisyQuantizer> plain = candidates.stream().map(site::noisy).toList();
-    List<NoisyQuantizer> quantizers = offsets ? withOffsets(plain) : model.corrected(plain);
+    List<NoisyQuantizer> quantizers = offsets ? withOffsets(model, plain) : model.corrected(plain);
     double[] losses = model.losses(quantizers);
     NoiseKind kind = offsets ? NoiseKind.OPTIMIZED : NoiseKind.NONE;
     for (int k = 0; k < losses.length; k++) {
@@ -156,11 +156,14 @@ public final class SiteSolver {
     }
   }
 
-  /** The same steps, each with the best offset of each channel. */
-  private List<NoisyQuantizer> withOffsets(List<NoisyQuantizer> plain) {
+  /**
+   * The same steps, each with the best offset of each channel.
+   *
+   * @param plain without noise, of similar steps
+   */
+  static List<NoisyQuantizer> withOffsets(CostModel model, List<NoisyQuantizer> plain) {
     int count = plain.size();
     float[][] noise = new float[count][model.channels()];
-    float[][] removed = new float[count][model.channels()];
     OffsetSearch search = new OffsetSearch(model.bits(), model.correctsBias(), count);
     float[] steps = new float[count];
     for (int c = 0; c < model.channels(); c++) {
@@ -170,13 +173,12 @@ public final class SiteSolver {
       search.search(model.channel(c), steps, count);
       for (int k = 0; k < count; k++) {
         noise[k][c] = search.offset(k);
-        removed[k][c] = noise[k][c] + (model.correctsBias() ? search.mean(k) : 0f);
       }
     }
     List<NoisyQuantizer> quantizers = new ArrayList<>();
     for (int k = 0; k < count; k++) {
-      quantizers.add(new NoisyQuantizer(model.bits(), plain.get(k).steps(), noise[k], removed[k]));
+      quantizers.add(new NoisyQuantizer(model.bits(), plain.get(k).steps(), noise[k], noise[k]));
     }
-    return quantizers;
+    return model.corrected(quantizers);
   }
 }

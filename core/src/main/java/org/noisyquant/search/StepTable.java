@@ -29,6 +29,7 @@ final class StepTable {
 
   private final float top;
   private final float[][] costs;
+  private final boolean[] constant;
   private final boolean offsets;
 
   /**
@@ -43,10 +44,12 @@ final class StepTable {
     this.top = top;
     this.offsets = offsets;
     costs = new float[model.channels()][];
+    constant = new boolean[costs.length];
     OffsetSearch search = new OffsetSearch(model.bits(), model.correctsBias(), STEPS_PER_OCTAVE);
     ErrorMoments plain = new ErrorMoments(model.bits(), STEPS_PER_OCTAVE);
     for (int c = 0; c < costs.length; c++) {
       ChannelCells channel = model.channel(c);
+      constant[c] = channel.density().minimum() == channel.density().maximum();
       int octaves = ownRanges ? octaves(channel.density(), model.bits()) : OCTAVES;
       costs[c] = new float[octaves * STEPS_PER_OCTAVE];
       float[] steps = new float[STEPS_PER_OCTAVE];
@@ -113,16 +116,17 @@ final class StepTable {
     return share == 0f ? own[index] : own[index] + share * (own[index + 1] - own[index]);
   }
 
-  /** The place where a channel alone costs least; −1 if it costs the same everywhere. */
+  /** The place where a channel alone costs least; −1 for a constant channel, which has none. */
   int best(int channel) {
+    if (constant[channel]) {
+      return -1;
+    }
     float[] own = costs[channel];
     int best = 0;
-    boolean flat = true;
     for (int j = 1; j < own.length; j++) {
-      flat &= own[j] == own[0];
       best = own[j] < own[best] ? j : best;
     }
-    return flat ? -1 : best * STRIDE;
+    return best * STRIDE;
   }
 
   /**

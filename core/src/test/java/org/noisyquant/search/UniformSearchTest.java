@@ -1,0 +1,110 @@
+package org.noisyquant.search;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.noisyquant.quant.NoisyBias;
+import org.noisyquant.search.TestSite.Shape;
+
+class UniformSearchTest {
+  private static final int CHANNELS = 16;
+  private static final CandidateGrid GRID = new CandidateGrid(100, 40, 200);
+
+  private final TestSite site = TestSite.of(Shape.GAUSSIAN, CHANNELS, 1, 1000, 3);
+
+  private static CostModel model(TestSite site, int bits) {
+    float[] w = TestSite.weights(CHANNELS, 24, 6);
+    return site.model(bits, OutputWeights.joined(CHANNELS, List.of(w)), true);
+  }
+
+  private static SiteQuantizer quantizer(TestSite site, int bits) {
+    return new SiteQuantizer(bits, site.largest(), NoisyBias.unit(4, 0, CHANNELS));
+  }
+
+  /** The best of all candidates of a search, by the same predictions. */
+  private static Candidate best(CostModel model, SiteQuantizer site, List<Candidate> candidates) {
+    double[] losses = model.losses(candidates.stream().map(site::noisy).toList());
+    int best = 0;
+    for (int k = 1; k < losses.length; k++) {
+      best = losses[k] < losses[best] ? k : best;
+    }
+    return candidates.get(best);
+  }
+
+  private static double loss(CostModel model, SiteQuantizer site, Candidate candidate) {
+    return model.losses(List.of(site.noisy(candidate)))[0];
+  }
+
+  @ParameterizedTest
+  @EnumSource(Shape.class)
+  void findsWhatTheExhaustiveSearchFinds(Shape shape) {
+    TestSite other = TestSite.of(shape, CHANNELS, 1, 1000, 3);
+    for (int bits : new int[] {4, 6, 8}) {
+      CostModel model = model(other, bits);
+      SiteQuantizer quantizer = quantizer(other, bits);
+      UniformSearch search = new UniformSearch(model, quantizer, GRID);
+      Candidate clip = search.bestClip();
+      Candidate noise = search.bestNoise(clip);
+
+      Candidate bestClip = best(model, quantizer, GRID.clipCandidates());
+      // From the same clip: of two that tie, each leads to other draws.
+      Candidate bestShift = best(model, quantizer, GRID.shiftCandidates(clip));
+      Candidate bestRange = best(model, quantizer, GRID.rangeCandidates(bestShift));
+      assertThat(loss(model, quantizer, clip) / loss(model, quantizer, bestClip))
+          .as("clip, %d bits: %s against %s", bits, clip, bestClip)
+          .isLessThan(1.005);
+      assertThat(loss(model, quantizer, noise) / loss(model, quantizer, bestRange))
+          .as("noise, %d bits: %s against %s", bits, noise, bestRange)
+          .isLessThan(1.005);
+    }
+  }
+
+  @Test
+  void looksAtFarFewerCandidatesThanThereAre() {
+    UniformSearch search =
+        new UniformSearch(model(site, 6), quantizer(site, 6), CandidateGrid.AUTHORS);
+    search.bestNoise(search.bestClip());
+
+    assertThat(search.predicted()).hasSizeLessThan(3400 / 5);
+  }
+
+  @Test
+  void allItLooksAtIsOnTheGrid() {
+    UniformSearch search = new UniformSearch(model(site, 6), quantizer(site, 6), GRID);
+    Candidate clip = search.bestClip();
+    search.bestNoise(clip);
+
+    assertThat(search.predicted().keySet())
+        .allSatisfy(
+            candidate ->
+                assertThat(
+                        GRID.clipCandidates().contains(candidate)
+                            || GRID.shiftCandidates(clip).contains(candidate)
+                            || GRID.rangeCandidates(
+                                    new Candidate(clip.clip(), candidate.shift(), 0))
+                                .contains(candidate))
+                    .as("%s", candidate)
+                    .isTrue());
+  }
+
+  @Test
+  void noNoiseIsAlwaysAmongWhatItLooksAt() {
+    UniformSearch search = new UniformSearch(model(site, 6), quantizer(site, 6), GRID);
+    Candidate clip = search.bestClip();
+    Candidate noise = search.bestNoise(clip);
+
+    assertThat(search.predicted()).containsKey(clip);
+    assertThat(search.predicted().get(noise)).isLessThanOrEqualTo(search.predicted().get(clip));
+  }
+
+  @Test
+  void aGridOfOneCandidateEachIsMinMax() {
+    UniformSearch search =
+        new UniformSearch(model(site, 6), quantizer(site, 6), new CandidateGrid(1, 1, 1));
+
+    assertThat(search.bestNoise(search.bestClip())).isEqualTo(Candidate.MIN_MAX);
+  }
+}
