@@ -15,13 +15,13 @@ import org.noisyquant.quant.UniformQuantizer;
  */
 public final class SiteSolver {
   /** Steps of a kind on the short list are this many to an octave apart. */
-  private static final int FINE_PER_OCTAVE = 12;
+  private static final int FINE_PER_OCTAVE = 16;
 
   /** A short list reaches from so many fine steps below the best predicted one … */
-  private static final int FINER = 2;
+  private static final int FINER = 3;
 
   /** … to so many above: prediction errs towards tight clips. */
-  private static final int COARSER = 3;
+  private static final int COARSER = 5;
 
   /** Uniform draws on the short list. */
   private static final int DRAWS = 3;
