@@ -16,7 +16,8 @@ enum Preset {
           .setPrefixWeight(1)
           .setWeightRounding("minmax")
           .setWeightCompensation(false)
-          .setBiasCorrection(false);
+          .setBiasCorrection(false)
+          .setMomentsTokenFraction(0.25);
     }
   },
   /** Two image passes: optimized noise, channel rescale, bias correction and MSE weights. */
@@ -30,7 +31,8 @@ enum Preset {
           .setPrefixWeight(1)
           .setWeightRounding("mse")
           .setWeightCompensation(false)
-          .setBiasCorrection(true);
+          .setBiasCorrection(true)
+          .setMomentsTokenFraction(0.25);
     }
   },
   /** With one image pass more: weights fitted to the quantized input, GPTQ, weighted tokens. */
@@ -38,7 +40,11 @@ enum Preset {
     @Override
     void applyTo(NoisyQuant estimator) {
       BALANCED.applyTo(estimator);
-      estimator.setPrefixWeight(20).setWeightRounding("gptq").setWeightCompensation(true);
+      estimator
+          .setPrefixWeight(20)
+          .setWeightRounding("gptq")
+          .setWeightCompensation(true)
+          .setMomentsTokenFraction(1);
     }
   };
 
