@@ -137,7 +137,7 @@ class SearchSwitchesIT {
         new Switch(BALANCED, "weights.damping = 0.2", nothing),
         new Switch(BEST, "weights.compensation = false", weights),
         new Switch(BEST, "weights.damping = 0.2", weights),
-        new Switch(BEST, "weights.tokenFraction = 1", weights),
+        new Switch(BEST, "weights.tokenFraction = 0.5", weights),
         new Switch(BEST, "weights.memoryMiB = 1", nothing),
         new Switch(PAPER, "noise.fold = false", unfolded),
         new Switch(PAPER, "weights.biasCorrection = true", EnumSet.of(BIASES, BASELINE_MODEL)),
