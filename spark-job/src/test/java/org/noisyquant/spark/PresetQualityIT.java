@@ -17,6 +17,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.noisyquant.graph.ModelGraph;
 import org.noisyquant.onnx.OnnxModel;
@@ -93,11 +94,12 @@ class PresetQualityIT {
     assertThat(best).isGreaterThan(balanced + 0.3);
   }
 
+  /** Weights that are fitted to the quantized input take off some of what noise could. */
   @ParameterizedTest
-  @ValueSource(strings = {"balanced", "best"})
-  void optimizedNoiseGains(String preset) {
+  @CsvSource({"balanced, 0.8", "best, 0.3"})
+  void optimizedNoiseGains(String preset, double decibels) {
     assertThat(metric(preset, "noisyquant.sqnrDb"))
-        .isGreaterThan(metric(preset, "baseline.sqnrDb") + 0.8);
+        .isGreaterThan(metric(preset, "baseline.sqnrDb") + decibels);
   }
 
   @ParameterizedTest
