@@ -16,19 +16,18 @@ public final class SquaredProductModel {
   /** Name of the output r. */
   public static final String RESULT = "r";
 
-  private static final int OPSET = 13;
-  private static final int IR_VERSION = 7;
-
   private SquaredProductModel() {}
 
   /** The serialized model. */
   public static byte[] bytes() {
-    OnnxMl.GraphProto graph =
+    OnnxMl.GraphProto.Builder graph =
         OnnxMl.GraphProto.newBuilder()
             .setName("squared_product")
-            .addInput(floatTensor(LEFT, "rows", "inner"))
-            .addInput(floatTensor(RIGHT, "inner", "outputs"))
-            .addOutput(floatTensor(RESULT, "rows"))
+            .addInput(
+                GeneratedModel.tensor(LEFT, OnnxMl.TensorProto.DataType.FLOAT, "rows", "inner"))
+            .addInput(
+                GeneratedModel.tensor(RIGHT, OnnxMl.TensorProto.DataType.FLOAT, "inner", "outputs"))
+            .addOutput(GeneratedModel.tensor(RESULT, OnnxMl.TensorProto.DataType.FLOAT, "rows"))
             .addNode(
                 OnnxMl.NodeProto.newBuilder()
                     .setOpType("MatMul")
@@ -49,30 +48,7 @@ public final class SquaredProductModel {
                         OnnxMl.AttributeProto.newBuilder()
                             .setName("keepdims")
                             .setType(OnnxMl.AttributeProto.AttributeType.INT)
-                            .setI(0)))
-            .build();
-    return OnnxMl.ModelProto.newBuilder()
-        .setIrVersion(IR_VERSION)
-        .setProducerName("noisyquant")
-        .addOpsetImport(OnnxMl.OperatorSetIdProto.newBuilder().setVersion(OPSET))
-        .setGraph(graph)
-        .build()
-        .toByteArray();
-  }
-
-  private static OnnxMl.ValueInfoProto floatTensor(String name, String... dimensions) {
-    OnnxMl.TensorShapeProto.Builder shape = OnnxMl.TensorShapeProto.newBuilder();
-    for (String dimension : dimensions) {
-      shape.addDim(OnnxMl.TensorShapeProto.Dimension.newBuilder().setDimParam(dimension));
-    }
-    return OnnxMl.ValueInfoProto.newBuilder()
-        .setName(name)
-        .setType(
-            OnnxMl.TypeProto.newBuilder()
-                .setTensorType(
-                    OnnxMl.TypeProto.Tensor.newBuilder()
-                        .setElemType(OnnxMl.TensorProto.DataType.FLOAT_VALUE)
-                        .setShape(shape)))
-        .build();
+                            .setI(0)));
+    return GeneratedModel.bytes(graph);
   }
 }

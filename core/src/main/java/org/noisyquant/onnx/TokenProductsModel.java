@@ -19,8 +19,6 @@ public final class TokenProductsModel {
   /** Name of the output p [to − from, columns − from]. */
   public static final String RESULT = "p";
 
-  private static final int OPSET = 13;
-  private static final int IR_VERSION = 7;
   private static final String END = "end";
   private static final String AXES = "axes";
 
@@ -28,26 +26,21 @@ public final class TokenProductsModel {
 
   /** The serialized model. */
   public static byte[] bytes() {
-    OnnxMl.GraphProto graph =
+    OnnxMl.GraphProto.Builder graph =
         OnnxMl.GraphProto.newBuilder()
             .setName("token_products")
-            .addInput(tensor(ROWS, OnnxMl.TensorProto.DataType.FLOAT, "tokens", "columns"))
-            .addInput(tensor(FROM, OnnxMl.TensorProto.DataType.INT64, "one"))
-            .addInput(tensor(TO, OnnxMl.TensorProto.DataType.INT64, "one"))
-            .addOutput(tensor(RESULT, OnnxMl.TensorProto.DataType.FLOAT, "left", "right"))
+            .addInput(
+                GeneratedModel.tensor(ROWS, OnnxMl.TensorProto.DataType.FLOAT, "tokens", "columns"))
+            .addInput(GeneratedModel.tensor(FROM, OnnxMl.TensorProto.DataType.INT64, "one"))
+            .addInput(GeneratedModel.tensor(TO, OnnxMl.TensorProto.DataType.INT64, "one"))
+            .addOutput(
+                GeneratedModel.tensor(RESULT, OnnxMl.TensorProto.DataType.FLOAT, "left", "right"))
             .addInitializer(constant(END, Integer.MAX_VALUE))
             .addInitializer(constant(AXES, 1))
             .addNode(node("Slice", "left", ROWS, FROM, TO, AXES))
             .addNode(node("Slice", "right", ROWS, FROM, END, AXES))
-            .addNode(node("Gemm", RESULT, "left", "right").addAttribute(integer("transA", 1)))
-            .build();
-    return OnnxMl.ModelProto.newBuilder()
-        .setIrVersion(IR_VERSION)
-        .setProducerName("noisyquant")
-        .addOpsetImport(OnnxMl.OperatorSetIdProto.newBuilder().setVersion(OPSET))
-        .setGraph(graph)
-        .build()
-        .toByteArray();
+            .addNode(node("Gemm", RESULT, "left", "right").addAttribute(integer("transA", 1)));
+    return GeneratedModel.bytes(graph);
   }
 
   private static OnnxMl.NodeProto.Builder node(String operator, String output, String... inputs) {
@@ -73,23 +66,6 @@ public final class TokenProductsModel {
         .setDataType(OnnxMl.TensorProto.DataType.INT64_VALUE)
         .addDims(1)
         .addInt64Data(value)
-        .build();
-  }
-
-  private static OnnxMl.ValueInfoProto tensor(
-      String name, OnnxMl.TensorProto.DataType type, String... dimensions) {
-    OnnxMl.TensorShapeProto.Builder shape = OnnxMl.TensorShapeProto.newBuilder();
-    for (String dimension : dimensions) {
-      shape.addDim(OnnxMl.TensorShapeProto.Dimension.newBuilder().setDimParam(dimension));
-    }
-    return OnnxMl.ValueInfoProto.newBuilder()
-        .setName(name)
-        .setType(
-            OnnxMl.TypeProto.newBuilder()
-                .setTensorType(
-                    OnnxMl.TypeProto.Tensor.newBuilder()
-                        .setElemType(type.getNumber())
-                        .setShape(shape)))
         .build();
   }
 }

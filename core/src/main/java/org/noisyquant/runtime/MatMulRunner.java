@@ -7,8 +7,6 @@ import ai.onnxruntime.OrtSession;
 import java.nio.FloatBuffer;
 import java.util.Map;
 import java.util.Set;
-import org.noisyquant.error.ErrorCode;
-import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.onnx.SquaredProductModel;
 
 /**
@@ -28,14 +26,7 @@ public final class MatMulRunner implements AutoCloseable {
    * @param threads threads of one product
    */
   public static MatMulRunner open(int threads) {
-    try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
-      options.setIntraOpNumThreads(threads);
-      options.setInterOpNumThreads(1);
-      return new MatMulRunner(
-          OrtEnvironment.getEnvironment().createSession(SquaredProductModel.bytes(), options));
-    } catch (OrtException e) {
-      throw failed(e);
-    }
+    return new MatMulRunner(ProductSession.open(SquaredProductModel.bytes(), threads));
   }
 
   /**
@@ -55,7 +46,7 @@ public final class MatMulRunner implements AutoCloseable {
           OnnxTensor.createTensor(
               OrtEnvironment.getEnvironment(), buffer, new long[] {inner, outputs}));
     } catch (OrtException e) {
-      throw failed(e);
+      throw ProductSession.failed(e);
     }
   }
 
@@ -71,16 +62,7 @@ public final class MatMulRunner implements AutoCloseable {
 
   @Override
   public void close() {
-    try {
-      session.close();
-    } catch (OrtException e) {
-      throw failed(e);
-    }
-  }
-
-  private static NoisyQuantException failed(OrtException e) {
-    return new NoisyQuantException(
-        ErrorCode.INTERNAL, "ONNX Runtime cannot multiply matrices: " + e.getMessage());
+    ProductSession.close(session);
   }
 
   /** A right operand. */
@@ -137,7 +119,7 @@ public final class MatMulRunner implements AutoCloseable {
                 Map.of(SquaredProductModel.RESULT, resultTensor))
             .close();
       } catch (OrtException e) {
-        throw failed(e);
+        throw ProductSession.failed(e);
       }
       result.get(0, norms, 0, rows);
     }

@@ -10,8 +10,6 @@ import java.nio.FloatBuffer;
 import java.nio.LongBuffer;
 import java.util.Map;
 import java.util.Set;
-import org.noisyquant.error.ErrorCode;
-import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.onnx.TokenProductsModel;
 import org.noisyquant.stats.TokenProducts;
 
@@ -38,14 +36,7 @@ public final class MomentsRunner implements AutoCloseable {
    * @param threads threads of one product
    */
   public static MomentsRunner open(int threads) {
-    try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
-      options.setIntraOpNumThreads(threads);
-      options.setInterOpNumThreads(1);
-      return new MomentsRunner(
-          OrtEnvironment.getEnvironment().createSession(TokenProductsModel.bytes(), options));
-    } catch (OrtException e) {
-      throw failed(e);
-    }
+    return new MomentsRunner(ProductSession.open(TokenProductsModel.bytes(), threads));
   }
 
   /** Opens a run. Its off-heap buffers grow with the largest image and are then reused. */
@@ -55,16 +46,7 @@ public final class MomentsRunner implements AutoCloseable {
 
   @Override
   public void close() {
-    try {
-      session.close();
-    } catch (OrtException e) {
-      throw failed(e);
-    }
-  }
-
-  private static NoisyQuantException failed(OrtException e) {
-    return new NoisyQuantException(
-        ErrorCode.INTERNAL, "ONNX Runtime cannot multiply matrices: " + e.getMessage());
+    ProductSession.close(session);
   }
 
   /** Repeated products with reused buffers. Not thread-safe. */
@@ -110,7 +92,7 @@ public final class MomentsRunner implements AutoCloseable {
           }
         }
       } catch (OrtException e) {
-        throw failed(e);
+        throw ProductSession.failed(e);
       }
     }
 

@@ -45,11 +45,6 @@ public final class SiteObjective implements AutoCloseable {
     return of(runner, OutputWeights.ofQuantized(weights));
   }
 
-  /** The error at the site itself. */
-  public static SiteObjective input(int channels) {
-    return new SiteObjective(channels, channels, null);
-  }
-
   /** C. */
   public int channels() {
     return channels;

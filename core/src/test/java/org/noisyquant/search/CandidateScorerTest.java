@@ -59,7 +59,12 @@ class CandidateScorerTest {
     double[] sums = new double[1];
 
     new CandidateScorer(runner)
-        .score(SiteObjective.input(2), List.of(site.noisy(Candidate.MIN_MAX)), x, 2, sums);
+        .score(
+            SiteObjective.of(runner, OutputWeights.identity(2)),
+            List.of(site.noisy(Candidate.MIN_MAX)),
+            x,
+            2,
+            sums);
 
     // Step 1, levels −4 … 3: errors −0.3, 0.2, 0.1, −2.
     assertThat(sums[0]).isEqualTo(0.09 + 0.04 + 0.01 + 4, within(1e-6));

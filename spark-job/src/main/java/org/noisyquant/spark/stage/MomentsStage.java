@@ -17,8 +17,6 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
-import org.noisyquant.error.ErrorCode;
-import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.graph.ActivationSite;
 import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.quant.NoisyQuantizer;
@@ -168,24 +166,7 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
       return images;
     }
     PartitionMoments moments = new PartitionMoments(some, tasks);
-    ImageInput.Reader reader = some.input().newReader();
-    try (TappedModel.Activations activations = some.open()) {
-      while (images.hasNext()) {
-        ImageInput.Pixels pixels;
-        try {
-          pixels = reader.read(ImageFile.of(images.next()));
-        } catch (NoisyQuantException e) {
-          if (e.code() == ErrorCode.IMAGE_UNREADABLE) {
-            // The statistics pass has listed it.
-            continue;
-          }
-          throw e;
-        }
-        if (pixels.part() == Part.CALIBRATION) {
-          activations.visit(pixels.values(), (tap, x, count) -> moments.add(pixels, tap, x, count));
-        }
-      }
-    }
+    some.visit(images, image -> image.part() == Part.CALIBRATION, moments::add);
     return moments.rows();
   }
 

@@ -23,8 +23,6 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
-import org.noisyquant.error.ErrorCode;
-import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.graph.ActivationSite;
 import org.noisyquant.runtime.MatMulRunner;
 import org.noisyquant.search.CandidateLoss;
@@ -88,23 +86,7 @@ record ScoreStage(ShippedModel fp32, TappedModel model, LossWeights objective, T
     MatMulRunner products = ExecutorCache.products();
     ExecutorObjectives objectives = ExecutorObjectives.of(fp32, model.sites(), objective, products);
     PartitionScores scores = new PartitionScores(trials, objectives, products);
-    ImageInput.Reader reader = model.input().newReader();
-    try (TappedModel.Activations activations = model.open()) {
-      while (images.hasNext()) {
-        ImageInput.Pixels pixels;
-        try {
-          pixels = reader.read(ImageFile.of(images.next()));
-        } catch (NoisyQuantException e) {
-          if (e.code() == ErrorCode.IMAGE_UNREADABLE) {
-            // The statistics pass has listed it.
-            continue;
-          }
-          throw e;
-        }
-        activations.visit(
-            pixels.values(), (position, x, count) -> scores.add(pixels, position, x, count));
-      }
-    }
+    model.visit(images, image -> true, scores::add);
     return scores.rows();
   }
 

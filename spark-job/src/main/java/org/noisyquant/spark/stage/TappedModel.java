@@ -1,8 +1,13 @@
 package org.noisyquant.spark.stage;
 
 import java.io.Serializable;
+import java.util.Iterator;
 import java.util.List;
+import java.util.function.Predicate;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.sql.Row;
+import org.noisyquant.error.ErrorCode;
+import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.onnx.ActivationTaps;
 import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.runtime.ModelRunner;
@@ -62,5 +67,42 @@ record TappedModel(ShippedModel model, ImageInput input, List<SitePlan> sites)
 
   Activations open() {
     return new Activations();
+  }
+
+  /** What a task does with one site of one image. */
+  @FunctionalInterface
+  interface ImageVisitor {
+    /**
+     * Takes the activations of one site, as {@link SiteVisitor} does.
+     *
+     * @param image whose activations they are; its pixels are reused
+     */
+    void visit(ImageInput.Pixels image, int position, float[] x, int tokens);
+  }
+
+  /**
+   * Runs every image that can be read and is wanted. The others the statistics pass has listed.
+   *
+   * @param images rows of {@link ImageFile#SCHEMA}
+   */
+  void visit(Iterator<Row> images, Predicate<ImageInput.Pixels> wanted, ImageVisitor visitor) {
+    ImageInput.Reader reader = input.newReader();
+    try (Activations activations = open()) {
+      while (images.hasNext()) {
+        ImageInput.Pixels pixels;
+        try {
+          pixels = reader.read(ImageFile.of(images.next()));
+        } catch (NoisyQuantException e) {
+          if (e.code() == ErrorCode.IMAGE_UNREADABLE) {
+            continue;
+          }
+          throw e;
+        }
+        if (wanted.test(pixels)) {
+          activations.visit(
+              pixels.values(), (position, x, tokens) -> visitor.visit(pixels, position, x, tokens));
+        }
+      }
+    }
   }
 }
