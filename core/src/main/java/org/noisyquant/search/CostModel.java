@@ -33,6 +33,7 @@ public final class CostModel {
   private final OutputWeights weights;
   private final double[] gains;
   private final boolean biasCorrection;
+  private final UnseenValues unseen;
 
   /**
    * A model of one site.
@@ -77,6 +78,7 @@ public final class CostModel {
       channels[c] = ChannelCells.forPrediction(density, bits);
       searched[c] = ChannelCells.forSearch(density, bits);
     }
+    unseen = UnseenValues.of(Arrays.stream(channels).map(ChannelCells::density).toList());
   }
 
   /**
@@ -181,6 +183,11 @@ public final class CostModel {
   /** A channel, as coarsely as the searches of single channels look at it. */
   ChannelCells channel(int channel) {
     return searched[channel];
+  }
+
+  /** What channels may take besides the values they were seen to take. */
+  UnseenValues unseen() {
+    return unseen;
   }
 
   int channels() {

@@ -60,6 +60,11 @@ final class ErrorMoments {
     return pairs;
   }
 
+  /** s of a pair. */
+  float step(int pair) {
+    return steps[pair];
+  }
+
   /** n of a pair. */
   float offset(int pair) {
     return offsets[pair];

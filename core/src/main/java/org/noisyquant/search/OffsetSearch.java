@@ -3,12 +3,13 @@ package org.noisyquant.search;
 /**
  * The offset N_c of one channel that minimises the error of that channel at a given step: Var(e)
  * where biases are corrected, else E[e²]. Offsets may be many steps: they also move a channel to
- * where it is clipped least.
+ * where it is clipped least, as far as it was seen and, where that makes no difference, as far as
+ * other channels tell ({@link UnseenValues}).
  *
  * <p>The first round looks at a whole period of the rounding error (one step) where the channel
- * fits into the levels, else at all places from which it is clipped at one side only or at both;
- * further rounds look around the best so far, until offsets are close. Steps are evaluated
- * together.
+ * fits into the levels, at the place that other channels ask for, else at all places from which it
+ * is clipped at one side only or at both; further rounds look around the best so far, until offsets
+ * are close. Steps are evaluated together.
  *
  * <p>Mutable, not thread-safe.
  */
@@ -25,9 +26,14 @@ final class OffsetSearch {
   private final boolean biasCorrection;
   private final int levels;
   private final int low;
+  private final UnseenValues unseen;
   private final ErrorMoments moments;
   private final float[] offsets;
   private final float[] costs;
+
+  /** Costs with those of unseen values, by which offsets are compared. */
+  private final float[] compared;
+
   private final float[] spacing;
 
   /** Of which step a pair is. */
@@ -36,15 +42,18 @@ final class OffsetSearch {
   /**
    * A search.
    *
+   * @param unseen values that channels may take besides their own
    * @param capacity the most steps of one call
    */
-  OffsetSearch(int bits, boolean biasCorrection, int capacity) {
+  OffsetSearch(int bits, boolean biasCorrection, UnseenValues unseen, int capacity) {
+    this.unseen = unseen;
     this.biasCorrection = biasCorrection;
     levels = 1 << bits;
     low = -(1 << (bits - 1));
     moments = new ErrorMoments(bits, capacity * OFFSETS);
     offsets = new float[capacity];
     costs = new float[capacity];
+    compared = new float[capacity];
     spacing = new float[capacity];
     owners = new int[capacity * OFFSETS];
   }
@@ -57,7 +66,7 @@ final class OffsetSearch {
   void search(ChannelCells channel, float[] steps, int count) {
     moments.clear();
     for (int j = 0; j < count; j++) {
-      costs[j] = Float.POSITIVE_INFINITY;
+      compared[j] = Float.POSITIVE_INFINITY;
       firstRound(channel.density(), steps[j], j);
     }
     takeBest(channel);
@@ -90,8 +99,8 @@ final class OffsetSearch {
     float from;
     float to;
     if (highest - lowest >= step) {
-      // The channel fits: one period, as near to zero as there is room.
-      float centre = Math.max(lowest + step / 2, Math.min(highest - step / 2, 0f));
+      // The channel fits: one period, where there is most room for other values.
+      float centre = roomiest(lowest + step / 2, highest - step / 2, step);
       from = centre - step / 2;
       to = centre + step / 2;
     } else {
@@ -105,12 +114,38 @@ final class OffsetSearch {
     }
   }
 
+  /** The offset of an interval from which least of the unseen values is clipped. */
+  private float roomiest(float from, float to, float step) {
+    float nearest = Math.max(from, Math.min(to, 0f));
+    if (clipping(nearest, step) == 0) {
+      return nearest;
+    }
+    float left = from;
+    float right = to;
+    // Clipping is convex in the offset: a third beside the worse of two offsets can be left out.
+    while (right - left > step / 2) {
+      float third = (right - left) / 3;
+      if (clipping(left + third, step) > clipping(right - third, step)) {
+        left += third;
+      } else {
+        right -= third;
+      }
+    }
+    return (left + right) / 2;
+  }
+
+  private float clipping(float offset, float step) {
+    return unseen.clipping(low * step - offset, (low + levels - 1) * step - offset);
+  }
+
   private void takeBest(ChannelCells channel) {
     moments.evaluate(channel);
     for (int pair = 0; pair < moments.size(); pair++) {
       int j = owners[pair];
       float cost = biasCorrection ? moments.variance(pair) : moments.square(pair);
-      if (cost < costs[j]) {
+      float with = cost + clipping(moments.offset(pair), moments.step(pair));
+      if (with < compared[j]) {
+        compared[j] = with;
         costs[j] = cost;
         offsets[j] = moments.offset(pair);
       }
@@ -122,7 +157,7 @@ final class OffsetSearch {
     return offsets[j];
   }
 
-  /** What the offset was chosen by: Var(e) or E[e²]. */
+  /** What the channel's own values cost at the offset: Var(e) or E[e²]. */
   float cost(int j) {
     return costs[j];
   }

@@ -164,7 +164,8 @@ public final class SiteSolver {
   static List<NoisyQuantizer> withOffsets(CostModel model, List<NoisyQuantizer> plain) {
     int count = plain.size();
     float[][] noise = new float[count][model.channels()];
-    OffsetSearch search = new OffsetSearch(model.bits(), model.correctsBias(), count);
+    OffsetSearch search =
+        new OffsetSearch(model.bits(), model.correctsBias(), model.unseen(), count);
     float[] steps = new float[count];
     for (int c = 0; c < model.channels(); c++) {
       for (int k = 0; k < count; k++) {

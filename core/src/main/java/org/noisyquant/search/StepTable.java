@@ -45,7 +45,8 @@ final class StepTable {
     this.offsets = offsets;
     costs = new float[model.channels()][];
     constant = new boolean[costs.length];
-    OffsetSearch search = new OffsetSearch(model.bits(), model.correctsBias(), STEPS_PER_OCTAVE);
+    OffsetSearch search =
+        new OffsetSearch(model.bits(), model.correctsBias(), model.unseen(), STEPS_PER_OCTAVE);
     ErrorMoments plain = new ErrorMoments(model.bits(), STEPS_PER_OCTAVE);
     for (int c = 0; c < costs.length; c++) {
       ChannelCells channel = model.channel(c);

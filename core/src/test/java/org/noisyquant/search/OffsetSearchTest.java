@@ -23,7 +23,7 @@ class OffsetSearchTest {
   }
 
   private static OffsetSearch search(int bits, boolean corrected, float[] values, float... steps) {
-    OffsetSearch search = new OffsetSearch(bits, corrected, steps.length);
+    OffsetSearch search = new OffsetSearch(bits, corrected, UnseenValues.NONE, steps.length);
     search.search(cells(bits, values), steps, steps.length);
     return search;
   }
@@ -147,6 +147,30 @@ class OffsetSearchTest {
 
     assertThat(Math.abs(search.offset(0))).isLessThanOrEqualTo(0.15f);
     assertThat(Math.abs(search.offset(1))).isLessThanOrEqualTo(0.2f);
+  }
+
+  @Test
+  void aChannelThatFitsLeavesRoomWhereOthersReach() {
+    // Levels −4 … 3.5. One channel within ± 0.5, the other from −0.5 to 7 as others may go.
+    float[] narrow = gaussians(2000, 0, 0.1);
+    float[] wide = new float[2000];
+    for (int i = 0; i < wide.length; i++) {
+      wide[i] = -0.5f + 7.5f * i / 2000;
+    }
+    CostModel site = TestSite.ofChannels(narrow, wide).model(4, OutputWeights.identity(2), true);
+    OffsetSearch search = new OffsetSearch(4, true, site.unseen(), 1);
+    search.search(site.channel(0), new float[] {0.5f}, 1);
+
+    double lowest = narrow[0];
+    for (float x : narrow) {
+      lowest = Math.min(lowest, x);
+    }
+    // As near to the lowest level as the channel's own values allow.
+    assertThat(lowest + search.offset(0)).isBetween(-4.25, -3.6);
+    double best = bruteForce(4, true, narrow, 0.5);
+    assertThat(exactCost(4, true, narrow, 0.5, search.offset(0))).isLessThan(1.2 * best);
+    assertThat((double) search.cost(0))
+        .isEqualTo(exactCost(4, true, narrow, 0.5, search.offset(0)), within(0.05 * best));
   }
 
   @Test
