@@ -1,15 +1,12 @@
 package org.noisyquant.bench;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
-import java.util.stream.Stream;
 import org.noisyquant.image.Preprocessor;
 import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.search.NoiseKind;
@@ -34,7 +31,8 @@ public final class SearchBenchmark {
   public static void main(String[] args) throws IOException {
     OnnxModel model = OnnxModel.read(Path.of(args[0]));
     Preprocessor preprocessor = TestImages.preprocessor(Path.of(args[1]), model.graph());
-    List<float[]> images = images(Path.of(args[2]), Integer.parseInt(args[3]), preprocessor);
+    List<float[]> images =
+        TestImages.first(Path.of(args[2]), Integer.parseInt(args[3]), preprocessor);
     int bits = Integer.parseInt(args[4]);
     NoiseKind noise =
         args.length > 5 ? NoiseKind.valueOf(args[5].toUpperCase(Locale.ROOT)) : NoiseKind.OPTIMIZED;
@@ -98,17 +96,5 @@ public final class SearchBenchmark {
         trials.stream().flatMapToDouble(t -> Arrays.stream(ratios.apply(t))).sorted().toArray();
     return String.format(
         Locale.ROOT, "%.3f [%.3f, %.3f]", all[all.length / 2], all[0], all[all.length - 1]);
-  }
-
-  private static List<float[]> images(Path folder, int count, Preprocessor preprocessor)
-      throws IOException {
-    try (Stream<Path> files = Files.walk(folder)) {
-      return files
-          .filter(f -> f.toString().matches(".*\\.(JPEG|jpe?g|png)"))
-          .sorted(Comparator.comparing(Path::toString))
-          .limit(count)
-          .map(file -> TestImages.read(file, preprocessor))
-          .toList();
-    }
   }
 }

@@ -5,7 +5,9 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import java.util.stream.Stream;
 import org.noisyquant.graph.ModelGraph;
 import org.noisyquant.image.ImageDecoder;
 import org.noisyquant.image.Preprocessing;
@@ -39,6 +41,20 @@ public final class TestImages {
   public static float[] read(Path file, Preprocessor preprocessor) {
     try {
       return preprocessor.apply(ImageDecoder.decode(Files.readAllBytes(file), file.toString()));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** The first image files of a folder by path, at most {@code limit}. */
+  public static List<float[]> first(Path folder, int limit, Preprocessor preprocessor) {
+    try (Stream<Path> files = Files.walk(folder)) {
+      return files
+          .filter(file -> file.toString().matches(".*\\.(JPEG|jpe?g|png)"))
+          .sorted(Comparator.comparing(Path::toString))
+          .limit(limit)
+          .map(file -> read(file, preprocessor))
+          .toList();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
