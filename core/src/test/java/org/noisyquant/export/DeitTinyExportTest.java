@@ -52,8 +52,7 @@ class DeitTinyExportTest {
     TestQuantization quantization = quantization();
     SiteFolds folds = FoldProbe.folds(model);
 
-    ExportParity parity =
-        new ExportParity(model, quantization, quantization.rescaled(bits, folds), folds);
+    ExportParity parity = new ExportParity(model, quantization, quantization.rescaled(bits), folds);
 
     parity.holdsAsWritten();
     parity.holdsOptimized();

@@ -49,7 +49,8 @@ class SiteSolverTest {
             8,
             1,
             rescale),
-        model);
+        model,
+        null);
   }
 
   private static SiteShortlist solve(Shape shape, NoiseKind noise, boolean rescale) {
@@ -211,7 +212,7 @@ class SiteSolverTest {
           solve(zeros, TestSite.weights(2, 4, 1), 4, NoiseKind.OPTIMIZED, true, corrected);
 
       assertThat(list.minMax().predicted()).isZero();
-      assertThat(list.rescale()).containsOnly(1f);
+      assertThat(list.rescale()).isNull();
       assertThat(ofKind(list, NoiseKind.NONE)).isNotEmpty();
       assertThat(list.choices())
           .allSatisfy(
@@ -232,7 +233,7 @@ class SiteSolverTest {
     SiteShortlist list = solve(one, weight, 4, NoiseKind.OPTIMIZED, true, true);
     SiteChoice choice = list.choices().get(3);
 
-    assertThat(list.rescale()).containsExactly(1f);
+    assertThat(list.rescale()).isNull();
     assertThat(choice.predicted())
         .isCloseTo(one.exactLoss(choice.quantizer(), weight, 1), withinPercentage(1));
     assertThat(best(list, NoiseKind.NONE)).isLessThan(0.8 * list.minMax().predicted());
