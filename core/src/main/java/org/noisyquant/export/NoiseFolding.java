@@ -30,6 +30,7 @@ final class NoiseFolding {
    *
    * @param change of the site's channels
    * @return whether the site reads (x + N) / c now
+   * @throws IllegalArgumentException for a rescale at a site that does not fold
    */
   boolean fold(ActivationSite site, ChannelRescale change) {
     NoiseFold fold = folds.fold(site);
@@ -44,6 +45,9 @@ final class NoiseFolding {
             throw new IllegalArgumentException(
                 "two sites fold into the layer " + layer.name() + "; " + site.name() + " is one");
           });
+    } else if (fold instanceof NoiseFold.None none && change.divisor() != null) {
+      throw new IllegalArgumentException(
+          "site " + site.name() + " cannot be rescaled: " + none.reason());
     }
     return fold.folds();
   }

@@ -16,18 +16,18 @@ import org.noisyquant.runtime.FoldProbe;
 /**
  * Writes a model whose linear layers compute y = q((x + N) / c)·Wq + b' in QDQ form, which ONNX
  * Runtime runs on integer kernels. Where a site folds ({@link SiteFolds}), the network itself makes
- * (x + N) / c from new constants in its norms and layers, and x has that value; elsewhere N is
- * added and 1/c multiplied:
+ * (x + N) / c from new constants in its norms and layers, and x has that value; elsewhere there is
+ * no c, and N is added:
  *
  * <pre>
- * x ─[Add N]─[Mul 1/c]─[Clip]─┬─ QuantizeLinear ─ DequantizeLinear ─┬─ MatMul ─ Add b' ─ y
- *                             │      int8 weights ─ DequantizeLinear ┘
- *                             └─ the same for each further layer of the site
+ * x ─[Add N]─[Clip]─┬─ QuantizeLinear ─ DequantizeLinear ─┬─ MatMul ─ Add b' ─ y
+ *                   │      int8 weights ─ DequantizeLinear ┘
+ *                   └─ the same for each further layer of the site
  * </pre>
  *
  * <p>Other readers of x, such as a residual, keep reading the float tensor. Below 8 bits the Clip
- * keeps (x + N) / c within the levels −2^(bits−1) … 2^(bits−1)−1, and the int8 codes stay among
- * them. Inputs, outputs, opset and metadata of the model stay.
+ * keeps x + N within the levels −2^(bits−1) … 2^(bits−1)−1, and the int8 codes stay among them.
+ * Inputs, outputs, opset and metadata of the model stay.
  *
  * <p>Three forms are what ONNX Runtime's integer kernels need. The layers of one site have the same
  * step, but each its own QuantizeLinear and zero point: a code tensor with several readers is not
@@ -65,7 +65,8 @@ public final class QuantizedModelWriter {
    * @return an ONNX file
    * @throws org.noisyquant.error.NoisyQuantException {@code MODEL_UNSUPPORTED} if the result would
    *     pass 2 GB, or the model has tensors of the names that are added
-   * @throws IllegalArgumentException for a site that the model does not have, or one given twice
+   * @throws IllegalArgumentException for a site that the model does not have, one given twice, or a
+   *     rescale at a site that does not fold
    */
   public static byte[] write(
       OnnxModel model, List<SiteQuantization> sites, Map<String, String> metadata, boolean fold) {
@@ -145,16 +146,11 @@ public final class QuantizedModelWriter {
     List<NodeProto> chain = new ArrayList<>();
     String current = site.site().tensor();
     if (site.noise() != null && !folded) {
-      String noise = channels(name + ".noise", site.noise());
+      String noise =
+          graph.initializer(
+              OnnxParts.floats(
+                  graph.fresh(name + ".noise"), List.of(site.site().channels()), site.noise()));
       current = append(chain, name, "Add", List.of(current, noise), "noisy");
-    }
-    if (site.rescale() != null && !folded) {
-      float[] inverse = new float[site.rescale().length];
-      for (int c = 0; c < inverse.length; c++) {
-        inverse[c] = 1 / site.rescale()[c];
-      }
-      String rescale = channels(name + ".rescale", inverse);
-      current = append(chain, name, "Mul", List.of(current, rescale), "rescaled");
     }
     if (site.activationBits() < 8) {
       String low = scalar(name + ".clip_low", site.lowest() * site.step());
@@ -173,10 +169,6 @@ public final class QuantizedModelWriter {
     String tensor = graph.fresh(name + "." + output);
     chain.add(OnnxParts.node(graph.fresh(name + "." + operator), operator, inputs, tensor));
     return tensor;
-  }
-
-  private String channels(String name, float[] values) {
-    return graph.initializer(OnnxParts.floats(graph.fresh(name), List.of(values.length), values));
   }
 
   private String scalar(String name, float value) {

@@ -14,7 +14,7 @@ import org.noisyquant.graph.LinearLayer;
  * @param activationBits 2 to 8
  * @param step quantizer step, positive, in units of x'
  * @param noise N [channels] in units of the activation x, or null for none
- * @param rescale c [channels], positive, or null for none
+ * @param rescale c [channels], positive, or null for none; only for a site that folds
  * @param weights one entry for each of the site's layers, in their order; codes and scales are
  *     those of diag(c)·W, the bias is complete
  */

@@ -2,7 +2,6 @@ package org.noisyquant.search;
 
 import java.util.Arrays;
 import java.util.List;
-import org.noisyquant.quant.NoisyQuantizer;
 import org.noisyquant.quant.QuantizedWeight;
 import org.noisyquant.quant.WeightQuantizer;
 
@@ -15,17 +14,12 @@ import org.noisyquant.quant.WeightQuantizer;
  * <p>c_c = 2^(−α·(j_c − j)/{@value StepTable#PER_OCTAVE}), rounded to a place of the table, where
  * j_c is the place that is best for the channel alone and j the median of all. Constant channels
  * have no range to follow and keep c = 1.
- *
- * <p>The more exactly a scale follows the range that a channel was seen to have, the more is lost
- * where another image leaves it. So the exponent is judged on images that the scales do not know.
  */
 final class RescaleSearch {
   private static final double[] EXPONENTS = {0, 0.25, 0.5, 0.75, 1};
 
   private final CostModel model;
   private final StepTable table;
-  private final CostModel judge;
-  private final boolean offsets;
   private final List<float[]> weights;
   private final int weightBits;
   private final double share;
@@ -33,22 +27,12 @@ final class RescaleSearch {
   /**
    * A search.
    *
-   * @param judge predicts for other images, or null where there are none: then the table judges
-   * @param offsets whether channels may have offsets
    * @param weights W of each layer [channels, outputs of the layer]
    * @param share of the weight error of rounding to nearest that remains
    */
   RescaleSearch(
-      CostModel model,
-      StepTable table,
-      CostModel judge,
-      boolean offsets,
-      List<float[]> weights,
-      int weightBits,
-      double share) {
+      CostModel model, StepTable table, List<float[]> weights, int weightBits, double share) {
     this.share = share;
-    this.judge = judge;
-    this.offsets = offsets;
     this.model = model;
     this.table = table;
     this.weights = weights;
@@ -61,31 +45,13 @@ final class RescaleSearch {
     double lowest = Double.POSITIVE_INFINITY;
     for (double exponent : EXPONENTS) {
       int[] moves = moves(exponent);
-      double cost = activationError(moves) + share * weightError(rescale(moves));
+      double cost = table.common(model, moves).cost() + share * weightError(rescale(moves));
       if (cost < lowest) {
         lowest = cost;
         best = moves;
       }
     }
     return best;
-  }
-
-  /** Σ_c G_cc · error of channel c at the common step that the table finds best. */
-  private double activationError(int[] moves) {
-    StepTable.Best best = table.common(model, moves);
-    if (judge == null) {
-      return best.cost();
-    }
-    float[] steps = rescale(moves);
-    float common = table.step(best.place());
-    for (int c = 0; c < steps.length; c++) {
-      steps[c] *= common;
-    }
-    float[] none = new float[steps.length];
-    List<NoisyQuantizer> quantizer = List.of(new NoisyQuantizer(model.bits(), steps, none, none));
-    List<NoisyQuantizer> solved =
-        offsets ? SiteSolver.withOffsets(model, quantizer) : model.corrected(quantizer);
-    return judge.losses(solved)[0] * judge.outputs();
   }
 
   private int[] moves(double exponent) {

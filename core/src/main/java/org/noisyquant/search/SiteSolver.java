@@ -1,7 +1,6 @@
 package org.noisyquant.search;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -29,7 +28,6 @@ public final class SiteSolver {
 
   private final Problem problem;
   private final CostModel model;
-  private final CostModel heldOut;
 
   /**
    * What is to be solved.
@@ -43,7 +41,7 @@ public final class SiteSolver {
    * @param weightBits of these layers
    * @param weightErrorShare of the error of rounding to nearest, what the rounding that is used
    *     leaves
-   * @param rescale whether a channel rescale is wanted
+   * @param rescale whether the site's producer absorbs a channel rescale and one is wanted
    */
   @SuppressWarnings("ArrayRecordComponent") // Never compared or printed.
   public record Problem(
@@ -57,21 +55,14 @@ public final class SiteSolver {
       double weightErrorShare,
       boolean rescale) {}
 
-  private SiteSolver(Problem problem, CostModel model, CostModel heldOut) {
+  private SiteSolver(Problem problem, CostModel model) {
     this.problem = problem;
-    this.heldOut = heldOut;
     this.model = model;
   }
 
-  /**
-   * The short list of a site.
-   *
-   * @param model of the calibration part
-   * @param heldOut of the held-out part, or null if it has no image: judges how far scales follow
-   *     the ranges of the channels
-   */
-  public static SiteShortlist solve(Problem problem, CostModel model, CostModel heldOut) {
-    return new SiteSolver(problem, model, heldOut).solve();
+  /** The short list of a site. */
+  public static SiteShortlist solve(Problem problem, CostModel model) {
+    return new SiteSolver(problem, model).solve();
   }
 
   private SiteShortlist solve() {
@@ -87,15 +78,9 @@ public final class SiteSolver {
     if (problem.rescale()) {
       moves =
           new RescaleSearch(
-                  model,
-                  table,
-                  heldOut,
-                  optimized,
-                  problem.weights(),
-                  problem.weightBits(),
-                  problem.weightErrorShare())
+                  model, table, problem.weights(), problem.weightBits(), problem.weightErrorShare())
               .moves();
-      rescale = Arrays.stream(moves).allMatch(m -> m == 0) ? null : RescaleSearch.rescale(moves);
+      rescale = RescaleSearch.rescale(moves);
     }
     SiteQuantizer site = new SiteQuantizer(model.bits(), absMax(rescale), problem.unit(), rescale);
     List<SiteChoice> choices = new ArrayList<>();

@@ -52,7 +52,8 @@ class DeitTinyExportTest {
     TestQuantization quantization = quantization();
     SiteFolds folds = FoldProbe.folds(model);
 
-    ExportParity parity = new ExportParity(model, quantization, quantization.rescaled(bits), folds);
+    ExportParity parity =
+        new ExportParity(model, quantization, quantization.rescaled(bits, folds), folds);
 
     parity.holdsAsWritten();
     parity.holdsOptimized();

@@ -77,19 +77,19 @@ final class ExportParity {
     return taps;
   }
 
-  /** What is quantized: (x + N) · (1/c), where the site does not read that already. */
-  private float changed(SiteQuantization site, float x, int channel) {
-    if (folds.fold(site.site()).folds()) {
-      return x;
-    }
-    float noisy = site.noise() == null ? x : x + site.noise()[channel];
-    return site.rescale() == null ? noisy : noisy * (1 / site.rescale()[channel]);
+  /** N [channels] that is still to be added to what the site reads. */
+  private float[] addedNoise(SiteQuantization site) {
+    return site.noise() == null || folds.fold(site.site()).folds()
+        ? new float[site.site().channels()]
+        : site.noise();
   }
 
   private byte[] quantize(SiteQuantization site, float[] x) {
     byte[] codes = new byte[x.length];
+    float[] noise = addedNoise(site);
     for (int i = 0; i < x.length; i++) {
-      double code = Math.rint(changed(site, x[i], i % site.site().channels()) / site.step());
+      float noisy = x[i] + noise[i % noise.length];
+      double code = Math.rint(noisy / site.step());
       codes[i] = (byte) Math.max(site.lowest(), Math.min(site.highest(), code));
     }
     return codes;
@@ -100,7 +100,7 @@ final class ExportParity {
     assertThat(codes).hasSameSizeAs(expected);
     for (int i = 0; i < codes.length; i++) {
       if (codes[i] != expected[i]) {
-        double position = changed(site, x[i], i % site.site().channels()) / site.step();
+        double position = (x[i] + addedNoise(site)[i % site.site().channels()]) / site.step();
         assertThat(Math.abs(position - Math.floor(position) - 0.5))
             .as("%s element %d: %d, not %d", site.site().name(), i, codes[i], expected[i])
             .isLessThan(1e-5);

@@ -8,6 +8,7 @@ import org.noisyquant.graph.ActivationSite;
 import org.noisyquant.graph.LinearLayer;
 import org.noisyquant.onnx.ActivationTaps;
 import org.noisyquant.onnx.OnnxModel;
+import org.noisyquant.onnx.SiteFolds;
 import org.noisyquant.testing.OrtRun;
 
 /**
@@ -62,14 +63,15 @@ final class TestQuantization {
     return new SiteQuantization(site, bits, step, noise, rescale, weights);
   }
 
-  /** Every site with noise and a rescale between ½ and 2. */
-  List<SiteQuantization> rescaled(int bits) {
+  /** Every site with noise, and with a rescale between ½ and 2 where it folds. */
+  List<SiteQuantization> rescaled(int bits, SiteFolds folds) {
     List<SiteQuantization> sites = new ArrayList<>();
     for (ActivationSite site : model.graph().sites()) {
       float absMax = absMax(float32.floats(site.tensor()));
       float step = absMax / ((1 << (bits - 1)) - 1);
       float[] noise = noise(site, step / 2);
-      sites.add(site(site, bits, step, noise, rescale(site, 1)));
+      float[] rescale = folds.fold(site).folds() ? rescale(site, 1) : null;
+      sites.add(site(site, bits, step, noise, rescale));
     }
     return sites;
   }

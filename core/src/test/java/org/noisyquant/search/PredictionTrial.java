@@ -144,8 +144,7 @@ public record PredictionTrial(
         SiteSolver.solve(
             new SiteSolver.Problem(
                 site.index(), noise, unit, CandidateGrid.AUTHORS, absMax, layers, bits, 1, normFed),
-            cost,
-            null);
+            cost);
     double seconds = (ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime() - start) / 1e9;
     List<NoisyQuantizer> quantizers = new ArrayList<>();
     list.choices().forEach(choice -> quantizers.add(choice.quantizer()));

@@ -33,7 +33,7 @@ class RescaleSearchTest {
     CostModel model =
         site.model(BITS, OutputWeights.joined(site.channels(), List.of(w)), biasCorrection);
     StepTable table = new StepTable(model, site.largest() / 7, false, true);
-    return new RescaleSearch(model, table, null, false, List.of(w), weightBits, 1).moves();
+    return new RescaleSearch(model, table, List.of(w), weightBits, 1).moves();
   }
 
   @Test
@@ -119,36 +119,7 @@ class RescaleSearchTest {
     StepTable table = new StepTable(model, site.largest() / 7, false, true);
 
     // The same layer twice: both terms double, and nothing changes.
-    assertThat(new RescaleSearch(model, table, null, false, List.of(w, w), 4, 1).moves())
+    assertThat(new RescaleSearch(model, table, List.of(w, w), 4, 1).moves())
         .isEqualTo(moves(site, w, 4, true));
-  }
-
-  @Test
-  void scalesDoNotFollowRangesThatOtherImagesLeave() {
-    float[] w = TestSite.weights(CHANNELS, OUTPUTS, 1);
-    for (int i = 0; i < w.length; i++) {
-      w[i] /= octaves()[i / OUTPUTS];
-    }
-    TestSite seen = equalChannels().scaled(octaves());
-    // Elsewhere each channel reaches as far as the widest, now and then.
-    float[][] other = new float[CHANNELS][];
-    for (int c = 0; c < CHANNELS; c++) {
-      other[c] = seen.values(c);
-      for (int t = 0; t < other[c].length; t += 50) {
-        other[c][t] = seen.values(CHANNELS - 1)[t];
-      }
-    }
-    OutputWeights outputs = OutputWeights.joined(CHANNELS, List.of(w));
-    CostModel model = seen.model(BITS, outputs, true);
-    StepTable table = new StepTable(model, seen.largest() / 7, true, true);
-
-    CostModel same = seen.model(BITS, outputs, true);
-    CostModel wider = TestSite.ofChannels(other).model(BITS, outputs, true);
-
-    assertThat(new RescaleSearch(model, table, same, true, List.of(w), 8, 1).moves())
-        .isEqualTo(new RescaleSearch(model, table, null, true, List.of(w), 8, 1).moves())
-        .contains(-32, 32);
-    assertThat(new RescaleSearch(model, table, wider, true, List.of(w), 8, 1).moves())
-        .containsOnly(0);
   }
 }

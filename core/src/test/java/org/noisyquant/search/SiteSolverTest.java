@@ -49,8 +49,7 @@ class SiteSolverTest {
             8,
             1,
             rescale),
-        model,
-        null);
+        model);
   }
 
   private static SiteShortlist solve(Shape shape, NoiseKind noise, boolean rescale) {
@@ -212,7 +211,7 @@ class SiteSolverTest {
           solve(zeros, TestSite.weights(2, 4, 1), 4, NoiseKind.OPTIMIZED, true, corrected);
 
       assertThat(list.minMax().predicted()).isZero();
-      assertThat(list.rescale()).isNull();
+      assertThat(list.rescale()).containsOnly(1f);
       assertThat(ofKind(list, NoiseKind.NONE)).isNotEmpty();
       assertThat(list.choices())
           .allSatisfy(
@@ -233,7 +232,7 @@ class SiteSolverTest {
     SiteShortlist list = solve(one, weight, 4, NoiseKind.OPTIMIZED, true, true);
     SiteChoice choice = list.choices().get(3);
 
-    assertThat(list.rescale()).isNull();
+    assertThat(list.rescale()).containsExactly(1f);
     assertThat(choice.predicted())
         .isCloseTo(one.exactLoss(choice.quantizer(), weight, 1), withinPercentage(1));
     assertThat(best(list, NoiseKind.NONE)).isLessThan(0.8 * list.minMax().predicted());

@@ -36,7 +36,6 @@ final class Estimators {
         .setTokenFraction(search.tokenFraction())
         .setSearchMode(search.mode() == JobConfig.Search.Mode.GUIDED ? "guided" : "grid")
         .setChannelRescale(search.channelRescale())
-        .setExplicitRescale(search.explicitRescale())
         .setPrefixWeight(search.prefixWeight())
         .setNoiseKind(lower(config.noise().kind()))
         .setNoiseFold(config.noise().fold())

@@ -71,7 +71,6 @@ enum JobKey {
       "guided: statistics leave a short list to the images; grid: the paper's three passes;"
           + " exhaustive: these with its full grid"),
   CHANNEL_RESCALE("search.channelRescale"),
-  EXPLICIT_RESCALE("search.explicitRescale"),
   PREFIX_WEIGHT("search.prefixWeight"),
   NOISE_KIND("noise.kind", "--noise", "KIND", "noisy bias: none, uniform or optimized"),
   NOISE_FOLD("noise.fold"),

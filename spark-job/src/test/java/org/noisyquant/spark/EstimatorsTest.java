@@ -92,7 +92,6 @@ class EstimatorsTest {
     "search.objective, input, objective, input",
     "search.tokenFraction, 0.5, tokenFraction, 0.5",
     "search.channelRescale, false, channelRescale, false",
-    "search.explicitRescale, true, explicitRescale, true",
     "search.prefixWeight, 7, prefixWeight, 7.0",
     "search.clipCandidates, 11, clipCandidates, 11",
     "search.shiftCandidates, 12, shiftCandidates, 12",

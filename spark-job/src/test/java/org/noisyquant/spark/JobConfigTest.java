@@ -60,7 +60,7 @@ class JobConfigTest {
     assertThat(config.search())
         .isEqualTo(
             new JobConfig.Search(
-                JobConfig.Search.Mode.GUIDED, Objective.OUTPUT, 0.1, true, false, 1, 100, 40, 50));
+                JobConfig.Search.Mode.GUIDED, Objective.OUTPUT, 0.1, true, 1, 100, 40, 50));
     assertThat(config.noise()).isEqualTo(new JobConfig.Noise(NoiseKind.OPTIMIZED, true));
     assertThat(config.weights())
         .isEqualTo(new JobConfig.Weights(WeightRounding.MSE, false, true, 0.01, 0.25, 512));

@@ -121,7 +121,6 @@ class SearchSwitchesIT {
     paperLosses.remove(NORMS);
     Set<Result> rescale = EnumSet.complementOf(EnumSet.of(MIN_MAX, ADDS));
     Set<Result> rescaleAndAdds = EnumSet.complementOf(EnumSet.of(MIN_MAX));
-    Set<Result> explicit = EnumSet.complementOf(EnumSet.of(MIN_MAX, ADDS, NORMS));
     Set<Result> nothing = EnumSet.noneOf(Result.class);
     return Stream.of(
         new Switch(NO_RESCALE, "noise.kind = none", noNoise),
@@ -131,7 +130,6 @@ class SearchSwitchesIT {
         new Switch(NO_RESCALE, "search.objective = input", losses),
         new Switch(NO_RESCALE, "weights.biasCorrection = false", lossesAndWeights),
         new Switch(BALANCED, "search.channelRescale = false", rescale),
-        new Switch(BALANCED, "search.explicitRescale = true", explicit),
         new Switch(BALANCED, "noise.fold = false", rescaleAndAdds),
         new Switch(BALANCED, "weights.rounding = minmax", weights),
         // GPTQ leaves less of the weights' error, so that channels are rescaled further.

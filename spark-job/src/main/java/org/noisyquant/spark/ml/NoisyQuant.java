@@ -196,12 +196,6 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
     return this;
   }
 
-  /** Sets {@link #explicitRescale()}. */
-  public NoisyQuant setExplicitRescale(boolean value) {
-    set(explicitRescale(), value);
-    return this;
-  }
-
   /** Sets {@link #prefixWeight()}. */
   public NoisyQuant setPrefixWeight(double value) {
     set(prefixWeight(), value);
@@ -379,7 +373,6 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
             : NoiseKind.UNIFORM,
         value(noiseFold(), Boolean.class),
         rescales && value(channelRescale(), Boolean.class),
-        guided && value(explicitRescale(), Boolean.class),
         guided && value(biasCorrection(), Boolean.class),
         value(prefixWeight(), Double.class),
         value(tokenFraction(), Double.class));

@@ -35,7 +35,6 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
   private final Param<String> noiseKind;
   private final BooleanParam noiseFold;
   private final BooleanParam channelRescale;
-  private final BooleanParam explicitRescale;
   private final DoubleParam prefixWeight;
   private final Param<String> weightRounding;
   private final BooleanParam weightCompensation;
@@ -108,12 +107,6 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
     channelRescale =
         new BooleanParam(
             this, "channelRescale", "whether a guided search may rescale channels where it folds");
-    explicitRescale =
-        new BooleanParam(
-            this,
-            "explicitRescale",
-            "whether a guided search may rescale channels at the price of a Mul where it does not"
-                + " fold");
     prefixWeight =
         new DoubleParam(
             this,
@@ -182,7 +175,6 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
     setDefault(noiseKind, "optimized");
     setDefault(noiseFold, true);
     setDefault(channelRescale, true);
-    setDefault(explicitRescale, false);
     setDefault(prefixWeight, 1.0);
     setDefault(weightRounding, "mse");
     setDefault(weightCompensation, false);
@@ -299,11 +291,6 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
     return channelRescale;
   }
 
-  /** Whether a guided search may rescale channels with a Mul where the network absorbs nothing. */
-  public BooleanParam explicitRescale() {
-    return explicitRescale;
-  }
-
   /** What a class, distillation or register token counts against a patch token, above 0. */
   public DoubleParam prefixWeight() {
     return prefixWeight;
@@ -401,7 +388,6 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
           noiseKind,
           noiseFold,
           channelRescale,
-          explicitRescale,
           prefixWeight,
           weightRounding,
           weightCompensation,

@@ -13,7 +13,6 @@ enum Preset {
           .setSearchMode("grid")
           .setNoiseKind("uniform")
           .setChannelRescale(false)
-          .setExplicitRescale(false)
           .setPrefixWeight(1)
           .setWeightRounding("minmax")
           .setWeightCompensation(false)
@@ -29,7 +28,6 @@ enum Preset {
           .setSearchMode("guided")
           .setNoiseKind("optimized")
           .setChannelRescale(true)
-          .setExplicitRescale(false)
           .setPrefixWeight(1)
           .setWeightRounding("mse")
           .setWeightCompensation(false)
@@ -43,7 +41,6 @@ enum Preset {
     void applyTo(NoisyQuant estimator) {
       BALANCED.applyTo(estimator);
       estimator
-          .setExplicitRescale(true)
           .setPrefixWeight(20)
           .setWeightRounding("gptq")
           .setWeightCompensation(true)

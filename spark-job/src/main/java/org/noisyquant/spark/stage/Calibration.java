@@ -125,7 +125,7 @@ public final class Calibration {
     boolean byCodes = settings.weights().rounding() == WeightRounding.MINMAX;
     LossWeights loss =
         new LossWeights(
-            search.objective(), byCodes && !(search.channelRescale() || search.explicitRescale()));
+            search.objective(), byCodes && !(search.guided() && search.channelRescale()));
     ScoreStage score =
         new ScoreStage(
             fp32,
@@ -139,10 +139,7 @@ public final class Calibration {
     double share = settings.weights().rounding() == WeightRounding.GPTQ ? GPTQ_SHARE : 1;
     List<Boolean> rescalable = new ArrayList<>();
     for (SitePlan plan : settings.sites()) {
-      rescalable.add(
-          folds.fold(plan.siteOf(settings.model())).folds()
-              ? search.channelRescale()
-              : search.explicitRescale());
+      rescalable.add(folds.fold(plan.siteOf(settings.model())).folds());
     }
     return new GuidedSearch(
         settings,

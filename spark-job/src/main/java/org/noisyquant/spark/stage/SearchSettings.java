@@ -15,7 +15,6 @@ import org.noisyquant.search.Objective;
  * @param noise which noisy biases a guided search may choose
  * @param fold whether noise is folded into the network where it can be
  * @param channelRescale whether a guided search may rescale channels where the network absorbs it
- * @param explicitRescale whether it may where the network does not, with a Mul in the graph
  * @param biasCorrection whether a guided search takes it that mean errors cost nothing, because
  *     biases are corrected
  * @param prefixWeight what a class, distillation or register token counts against a patch token
@@ -28,7 +27,6 @@ public record SearchSettings(
     NoiseKind noise,
     boolean fold,
     boolean channelRescale,
-    boolean explicitRescale,
     boolean biasCorrection,
     double prefixWeight,
     double tokenFraction)

@@ -21,7 +21,7 @@ import org.noisyquant.stats.SiteStatistics.Part;
  *
  * @param fp32 the model with the weights
  * @param sites what is quantized
- * @param rescalable for each of them, whether it may have a channel rescale
+ * @param rescalable for each of them, whether the network absorbs a channel rescale
  * @param search how
  * @param weights what errors are multiplied with
  * @param weightErrorShare of the error of rounding weights to nearest, what their rounding leaves
@@ -64,6 +64,14 @@ record SolveStage(
     for (int c = 0; c < absMax.length; c++) {
       absMax[c] = statistics.absMax(Part.CALIBRATION, c);
     }
+    CostModel cost =
+        new CostModel(
+            plan.activationBits(),
+            statistics,
+            Part.CALIBRATION,
+            search.prefixWeight(),
+            weights.of(plan, model),
+            search.biasCorrection());
     return SiteSolver.solve(
         new SiteSolver.Problem(
             statistics.site(),
@@ -74,18 +82,7 @@ record SolveStage(
             layers,
             plan.weightBits(),
             weightErrorShare,
-            rescalable.get(position)),
-        cost(plan, statistics, model, Part.CALIBRATION),
-        statistics.images(Part.HELD_OUT) > 0 ? cost(plan, statistics, model, Part.HELD_OUT) : null);
-  }
-
-  private CostModel cost(SitePlan plan, SiteStatistics statistics, OnnxModel model, Part part) {
-    return new CostModel(
-        plan.activationBits(),
-        statistics,
-        part,
-        search.prefixWeight(),
-        weights.of(plan, model),
-        search.biasCorrection());
+            search.channelRescale() && rescalable.get(position)),
+        cost);
   }
 }

@@ -51,7 +51,7 @@ class GuidedReferenceIT {
   private static final Percentage SAME = withinPercentage(1e-4);
 
   /** What differs between the presets. */
-  private record Weights(boolean explicitRescale, double prefixWeight, WeightRules rules) {}
+  private record Weights(double prefixWeight, WeightRules rules) {}
 
   @TempDir static Path folder;
 
@@ -97,7 +97,6 @@ class GuidedReferenceIT {
             NoiseKind.OPTIMIZED,
             true,
             true,
-            weights.explicitRescale,
             true,
             weights.prefixWeight,
             0.5),
@@ -111,11 +110,10 @@ class GuidedReferenceIT {
     return Stream.of(
         Named.of(
             "by predicted moments",
-            new Weights(false, 1, new WeightRules(WeightRounding.MSE, false, true, 0.01, 0.5, 1))),
+            new Weights(1, new WeightRules(WeightRounding.MSE, false, true, 0.01, 0.5, 1))),
         Named.of(
             "by exact moments, some sites at a time",
-            new Weights(
-                true, 20, new WeightRules(WeightRounding.GPTQ, true, true, 0.01, 0.5, 300_000))));
+            new Weights(20, new WeightRules(WeightRounding.GPTQ, true, true, 0.01, 0.5, 300_000))));
   }
 
   @ParameterizedTest(name = "{0}")

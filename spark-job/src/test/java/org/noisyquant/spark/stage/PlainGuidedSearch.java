@@ -105,20 +105,14 @@ final class PlainGuidedSearch {
             layerWeights(),
             plan.weightBits(),
             settings.weights().rounding() == WeightRounding.GPTQ ? Calibration.GPTQ_SHARE : 1,
-            fold.folds() ? search.channelRescale() : search.explicitRescale()),
-        cost(statistics, weights, Part.CALIBRATION),
-        cost(statistics, weights, Part.HELD_OUT));
-  }
-
-  private CostModel cost(SiteStatistics statistics, OutputWeights weights, Part part) {
-    SearchSettings search = settings.search();
-    return new CostModel(
-        plan.activationBits(),
-        statistics,
-        part,
-        search.prefixWeight(),
-        weights,
-        search.biasCorrection());
+            search.channelRescale() && fold.folds()),
+        new CostModel(
+            plan.activationBits(),
+            statistics,
+            Part.CALIBRATION,
+            search.prefixWeight(),
+            weights,
+            search.biasCorrection()));
   }
 
   /** Mean squared errors per token and output, prefix tokens weighted. */
