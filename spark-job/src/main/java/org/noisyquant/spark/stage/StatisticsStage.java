@@ -5,10 +5,9 @@ import static org.apache.spark.sql.functions.col;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.NoSuchElementException;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.apache.spark.api.java.function.MapFunction;
-import org.apache.spark.api.java.function.MapGroupsFunction;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
@@ -25,7 +24,8 @@ import org.noisyquant.stats.SiteStatistics.Part;
 
 /**
  * First pass over the images: statistics of every site, summed per partition, then merged per site
- * by a shuffle. Nothing but a short summary of each site and one row per image reaches the driver.
+ * by a shuffle into as many partitions as there are sites. Nothing but a short summary of each site
+ * and one row per image reaches the driver.
  */
 final class StatisticsStage {
   /** One row per image that was read or refused, and one per partition and site. */
@@ -38,7 +38,6 @@ final class StatisticsStage {
           .add("site", DataTypes.IntegerType)
           .add("statistics", DataTypes.BinaryType);
 
-  private static final int SITE = PASS.fieldIndex("site");
   private static final int STATISTICS = PASS.fieldIndex("statistics");
 
   /** Schema of the merged statistics: one row per site. */
@@ -63,11 +62,9 @@ final class StatisticsStage {
         pass.filter(col("name").isNotNull()).select("name", "digest", "part", "reason");
     Dataset<Row> merged =
         pass.filter(col("site").isNotNull())
-            .groupByKey((MapFunction<Row, Integer>) row -> row.getInt(SITE), Encoders.INT())
-            .mapGroups(
-                (MapGroupsFunction<Integer, Row, Row>)
-                    (site, rows) -> RowFactory.create(site, merge(rows).toBytes()),
-                Encoders.row(MERGED))
+            .repartition(model.sites().size(), col("site"))
+            .sortWithinPartitions("site")
+            .mapPartitions((MapPartitionsFunction<Row, Row>) MergedSites::new, Encoders.row(MERGED))
             .persist(StorageLevel.DISK_ONLY());
     return new StatisticsResult(pass, imageRows, merged);
   }
@@ -134,14 +131,6 @@ final class StatisticsStage {
     return RowFactory.create(null, null, null, null, statistics.site(), statistics.toBytes());
   }
 
-  private static SiteStatistics merge(Iterator<Row> rows) {
-    SiteStatistics merged = SiteStatistics.fromBytes(rows.next().getAs(STATISTICS));
-    while (rows.hasNext()) {
-      merged.merge(SiteStatistics.fromBytes(rows.next().getAs(STATISTICS)));
-    }
-    return merged;
-  }
-
   /** What the driver needs to know of one site: largest magnitudes, and how many images. */
   static SiteSummary summary(Row row) {
     SiteStatistics s = SiteStatistics.fromBytes(row.getAs("statistics"));
@@ -158,5 +147,39 @@ final class StatisticsStage {
       }
     }
     return new SiteSummary(s.site(), absMax, bounds, tokens);
+  }
+
+  /** Merges the rows of each site, which follow one another. Holds two of them at a time. */
+  private static final class MergedSites implements Iterator<Row> {
+    private final Iterator<Row> rows;
+    private SiteStatistics next;
+
+    MergedSites(Iterator<Row> rows) {
+      this.rows = rows;
+      next = read();
+    }
+
+    @Override
+    public boolean hasNext() {
+      return next != null;
+    }
+
+    @Override
+    public Row next() {
+      if (next == null) {
+        throw new NoSuchElementException();
+      }
+      SiteStatistics merged = next;
+      next = read();
+      while (next != null && next.site() == merged.site()) {
+        merged.merge(next);
+        next = read();
+      }
+      return RowFactory.create(merged.site(), merged.toBytes());
+    }
+
+    private SiteStatistics read() {
+      return rows.hasNext() ? SiteStatistics.fromBytes(rows.next().getAs(STATISTICS)) : null;
+    }
   }
 }
