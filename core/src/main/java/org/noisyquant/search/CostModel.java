@@ -89,19 +89,28 @@ public final class CostModel {
    * @param candidates any number, made when they are asked for
    */
   public double[] losses(List<NoisyQuantizer> candidates) {
+    return losses(candidates, channels);
+  }
+
+  /** The same, as finely as it takes to tell which of many candidates are worth a closer look. */
+  double[] roughLosses(List<NoisyQuantizer> candidates) {
+    return losses(candidates, searched);
+  }
+
+  private double[] losses(List<NoisyQuantizer> candidates, ChannelCells[] cells) {
     double[] losses = new double[candidates.size()];
     List<NoisyQuantizer> batch = new ArrayList<>(BATCH);
     int first = 0;
     for (int k = 0; k < losses.length; k++) {
       NoisyQuantizer candidate = candidates.get(k);
       if (batch.size() == BATCH || (!batch.isEmpty() && !alike(batch.get(0), candidate))) {
-        losses(batch, losses, first);
+        losses(batch, cells, losses, first);
         batch.clear();
         first = k;
       }
       batch.add(candidate);
     }
-    losses(batch, losses, first);
+    losses(batch, cells, losses, first);
     return losses;
   }
 
@@ -111,7 +120,8 @@ public final class CostModel {
     return ratio > 0.5f && ratio < 2f;
   }
 
-  private void losses(List<NoisyQuantizer> batch, double[] losses, int first) {
+  private void losses(
+      List<NoisyQuantizer> batch, ChannelCells[] cells, double[] losses, int first) {
     float[][] means = new float[batch.size()][channels.length];
     ErrorMoments moments = new ErrorMoments(bits, batch.size());
     for (int c = 0; c < channels.length; c++) {
@@ -119,7 +129,7 @@ public final class CostModel {
       for (NoisyQuantizer q : batch) {
         moments.add(q.steps()[c], q.noise()[c]);
       }
-      moments.evaluate(channels[c]);
+      moments.evaluate(cells[c]);
       for (int k = 0; k < means.length; k++) {
         losses[first + k] += gains[c] * moments.variance(k);
         means[k][c] = moments.mean(k);

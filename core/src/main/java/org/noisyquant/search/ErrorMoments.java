@@ -97,12 +97,21 @@ final class ErrorMoments {
       smallest = Math.min(smallest, steps[j]);
     }
     ChannelDensity cells = channel.of(smallest);
+    float from = Float.NEGATIVE_INFINITY;
+    float to = Float.POSITIVE_INFINITY;
     for (int j = 0; j < pairs; j++) {
       shifts[j] = offsets[j] * inverses[j];
+      from = Math.max(from, low * steps[j] - offsets[j]);
+      to = Math.min(to, high * steps[j] - offsets[j]);
     }
     for (int i = 0; i < cells.values().length; i++) {
-      accumulate(
-          cells.values()[i], cells.weights()[i], low, high, pairs, inverses, shifts, first, second);
+      float value = cells.values()[i];
+      float weight = cells.weights()[i];
+      if (value >= from && value <= to) {
+        accumulateInside(value, weight, pairs, inverses, shifts, first, second);
+      } else {
+        accumulate(value, weight, low, high, pairs, inverses, shifts, first, second);
+      }
     }
     float within = (float) cells.within();
     for (int j = 0; j < pairs; j++) {
@@ -128,6 +137,25 @@ final class ErrorMoments {
       float r = (t + ROUND) - ROUND;
       float q = 0.5f * ((Math.abs(r - low) - Math.abs(r - high)) + bounds);
       float e = q - t;
+      float weighted = weight * e;
+      first[j] += weighted;
+      second[j] += weighted * e;
+    }
+  }
+
+  /** The same for a point that no pair clips. */
+  private static void accumulateInside(
+      float value,
+      float weight,
+      int count,
+      float[] inverses,
+      float[] shifts,
+      float[] first,
+      float[] second) {
+    for (int j = 0; j < count; j++) {
+      float t = value * inverses[j] + shifts[j];
+      float r = (t + ROUND) - ROUND;
+      float e = r - t;
       float weighted = weight * e;
       first[j] += weighted;
       second[j] += weighted * e;

@@ -1,10 +1,8 @@
 package org.noisyquant.search;
 
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import org.noisyquant.quant.NoisyQuantizer;
 import org.noisyquant.quant.UniformQuantizer;
@@ -17,14 +15,26 @@ public final class SiteSolver {
   /** Steps of a kind on the short list are this many to an octave apart. */
   private static final int FINE_PER_OCTAVE = 16;
 
-  /** A short list reaches from so many fine steps below the best predicted one … */
-  private static final int FINER = 3;
+  /** Fine steps on the short list, from the best predicted one: it errs towards tight clips. */
+  private static final int[] LISTED = {-2, -1, 0, 1, 2, 4};
 
-  /** … to so many above: prediction errs towards tight clips. */
-  private static final int COARSER = 5;
+  /** The same where the best of the grid's clips are listed too. */
+  private static final int[] LISTED_BESIDE_CLIPS = {1, 2, 4};
 
-  /** Uniform draws on the short list. */
-  private static final int DRAWS = 3;
+  /** Clips of the grid on the short list: from one to the next, luck decides up to 1 %. */
+  private static final int CLIPS = 4;
+
+  /** Clips at which uniform noise is searched, where it is the only one. */
+  private static final int NOISE_CLIPS = 2;
+
+  /** Uniform draws on the short list, where they are the only noise. */
+  private static final int DRAWS = 10;
+
+  /** Uniform draws beside optimized offsets. */
+  private static final int FEW_DRAWS = 3;
+
+  /** How many times fewer draws are looked at for them. */
+  private static final int THINNING = 4;
 
   private final Problem problem;
   private final CostModel model;
@@ -84,16 +94,10 @@ public final class SiteSolver {
     }
     SiteQuantizer site = new SiteQuantizer(model.bits(), absMax(rescale), problem.unit(), rescale);
     List<SiteChoice> choices = new ArrayList<>();
-    UniformSearch uniform = new UniformSearch(model, site, problem.grid());
-    Candidate clip = uniform.bestClip();
-    addSteps(choices, site, clip.clip(), false);
-    if (problem.noise() != NoiseKind.NONE) {
-      uniform.bestNoise(clip);
-      addDraws(choices, site, uniform.predicted());
-    }
+    addUniform(choices, site);
     if (optimized) {
       double step = table.step(table.common(model, moves).place());
-      addSteps(choices, site, clipOf(site, step), true);
+      addSteps(choices, site, clipOf(site, step), LISTED, true);
     }
     SiteQuantizer plain = new SiteQuantizer(model.bits(), absMax(null), problem.unit());
     NoisyQuantizer minMax = model.corrected(plain.noisy(Candidate.MIN_MAX));
@@ -125,9 +129,9 @@ public final class SiteSolver {
 
   /** Adds steps around one, without noise or each with its best offsets. */
   private void addSteps(
-      List<SiteChoice> choices, SiteQuantizer site, double clip, boolean offsets) {
+      List<SiteChoice> choices, SiteQuantizer site, double clip, int[] listed, boolean offsets) {
     Set<Double> clips = new LinkedHashSet<>();
-    for (int k = -FINER; k <= COARSER; k++) {
+    for (int k : listed) {
       clips.add(Math.min(1, clip * Math.pow(2, (double) k / FINE_PER_OCTAVE)));
     }
     List<Candidate> candidates = clips.stream().map(c -> new Candidate(c, 0, 0)).toList();
@@ -140,19 +144,33 @@ public final class SiteSolver {
     }
   }
 
-  private void addDraws(
-      List<SiteChoice> choices, SiteQuantizer site, Map<Candidate, Double> predicted) {
-    List<Candidate> draws =
-        predicted.keySet().stream()
-            .filter(candidate -> !candidate.isNoiseless())
-            .sorted(Comparator.comparingDouble(predicted::get))
-            .limit(DRAWS)
-            .toList();
-    List<NoisyQuantizer> quantizers = model.corrected(draws.stream().map(site::noisy).toList());
-    for (int k = 0; k < draws.size(); k++) {
-      Candidate draw = draws.get(k);
-      choices.add(
-          SiteChoice.of(NoiseKind.UNIFORM, draw, site, quantizers.get(k), predicted.get(draw)));
+  /** Adds the paper's candidates: clips without noise, and draws of uniform noise. */
+  private void addUniform(List<SiteChoice> choices, SiteQuantizer site) {
+    UniformSearch search = new UniformSearch(model, site, problem.grid());
+    Candidate clip = search.bestClip();
+    List<Candidate> clips = search.bestClips(CLIPS);
+    if (problem.noise() == NoiseKind.OPTIMIZED) {
+      addSteps(choices, site, clip.clip(), LISTED, false);
+    } else {
+      add(choices, NoiseKind.NONE, site, clips);
+      addSteps(choices, site, clip.clip(), LISTED_BESIDE_CLIPS, false);
+    }
+    if (problem.noise() == NoiseKind.UNIFORM) {
+      clips.stream().limit(NOISE_CLIPS).forEach(c -> search.lookAtNoise(c, 1));
+      add(choices, NoiseKind.UNIFORM, site, search.bestDraws(DRAWS));
+    } else if (problem.noise() == NoiseKind.OPTIMIZED) {
+      search.lookAtNoise(clip, THINNING);
+      add(choices, NoiseKind.UNIFORM, site, search.bestDraws(FEW_DRAWS));
+    }
+  }
+
+  private void add(
+      List<SiteChoice> choices, NoiseKind kind, SiteQuantizer site, List<Candidate> candidates) {
+    List<NoisyQuantizer> quantizers =
+        model.corrected(candidates.stream().map(site::noisy).toList());
+    double[] losses = model.losses(quantizers);
+    for (int k = 0; k < losses.length; k++) {
+      choices.add(SiteChoice.of(kind, candidates.get(k), site, quantizers.get(k), losses[k]));
     }
   }
 

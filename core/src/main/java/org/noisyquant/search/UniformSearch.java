@@ -5,26 +5,43 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.function.IntFunction;
 import java.util.stream.IntStream;
+import org.noisyquant.quant.NoisyQuantizer;
 
 /**
  * The paper's three searches on predicted losses, from coarse to fine: clip without noise, then
  * shift, then range, on the points of a grid. All that was predicted is remembered; the best of it
- * is worth an exact score.
+ * is worth a closer prediction and an exact score.
  */
 final class UniformSearch {
   private static final int COARSE_CLIPS = 40;
+  private static final int OCTAVES = 5;
   private static final int COARSE_SHIFTS = 50;
-  private static final int COARSE_RANGES = 250;
+  private static final int COARSE_RANGES = 100;
 
-  /** Peaks of the coarse range curve that are looked at closely. */
-  private static final int RANGE_PEAKS = 6;
+  /** Fine ranges between two coarse ones. */
+  private static final int FINE_RANGES = 4;
+
+  /** Best points of a coarse curve that are looked at closely. */
+  private static final int PEAKS = 3;
+
+  /** Draws whose offsets are as close as this, in steps, are much alike. */
+  private static final double ALIKE = 0.03;
+
+  /** Finer clips are not looked at where the loss is so many times the least. */
+  private static final double HOPELESS = 4;
 
   private final CostModel model;
   private final SiteQuantizer site;
   private final CandidateGrid grid;
-  private final Map<Candidate, Double> predicted = new LinkedHashMap<>();
+
+  /** Predicted losses of clips without noise. */
+  private final Map<Candidate, Double> clips = new LinkedHashMap<>();
+
+  /** Of draws of noise, which are many and are compared roughly. */
+  private final Map<Candidate, Double> draws = new LinkedHashMap<>();
 
   UniformSearch(CostModel model, SiteQuantizer site, CandidateGrid grid) {
     this.model = model;
@@ -34,66 +51,152 @@ final class UniformSearch {
 
   /** The clip with the lowest predicted loss without noise. */
   Candidate bestClip() {
-    int n = grid.clips();
-    IntFunction<Candidate> clip = i -> new Candidate((double) i / n, 0, 0);
-    List<Integer> coarse = new ArrayList<>();
-    for (int k = 0; k < COARSE_CLIPS; k++) {
-      // Evenly spread on a logarithmic scale, from 1 to 1/32.
-      coarse.add((int) Math.max(1, Math.rint(n * Math.pow(2, -5.0 * k / (COARSE_CLIPS - 1)))));
-    }
-    int best = best(coarse, clip);
-    int spread = (int) Math.ceil(best * (1 - Math.pow(2, -5.0 / (COARSE_CLIPS - 1))));
-    return clip.apply(best(around(best, spread, Math.max(1, spread / 8), 1, n), clip));
+    int best = coarseClip();
+    // All that are nearer than the next coarse clip: the curve is not smooth.
+    int spread = (int) Math.ceil(best * (1 - octaves(-1.0 / clipsOfOctave())));
+    return clip(bestClip(around(best, spread, 1, 1, grid.clips())));
   }
 
-  /** The best shift and range at a clip. */
-  Candidate bestNoise(Candidate clip) {
+  /**
+   * The best of clips that are evenly spread on a logarithmic scale, from 1 to 1/32. From one to
+   * the next finer, clipping can only grow: where it outweighs all, the rest is left out.
+   */
+  private int coarseClip() {
+    int n = grid.clips();
+    int best = n;
+    for (int octave = 0; octave < OCTAVES; octave++) {
+      List<Integer> indices = new ArrayList<>();
+      for (int k = 0; k <= clipsOfOctave(); k++) {
+        double share = octaves(-octave - (double) k / clipsOfOctave());
+        indices.add((int) Math.max(1, Math.rint(n * share)));
+      }
+      int here = bestClip(indices);
+      best = clips.get(clip(here)) < clips.get(clip(best)) ? here : best;
+      double finest = clips.get(clip(indices.get(indices.size() - 1)));
+      if (finest > HOPELESS * clips.get(clip(best))) {
+        break;
+      }
+    }
+    return best;
+  }
+
+  private static int clipsOfOctave() {
+    return COARSE_CLIPS / OCTAVES;
+  }
+
+  private static double octaves(double number) {
+    return Math.pow(2, number);
+  }
+
+  private Candidate clip(int i) {
+    return new Candidate((double) i / grid.clips(), 0, 0);
+  }
+
+  /**
+   * Looks at shifts and ranges at a clip: at all shifts without range, and at the ranges of the
+   * best shifts.
+   *
+   * @param thinning how many times fewer candidates than usual are looked at
+   */
+  void lookAtNoise(Candidate clip, int thinning) {
     int shifts = grid.shifts();
     IntFunction<Candidate> shift = j -> new Candidate(clip.clip(), 2.0 * j / shifts, 0);
     int low = -(shifts / 2);
     int high = shifts - shifts / 2 - 1;
-    int stride = Math.max(1, shifts / COARSE_SHIFTS);
-    int coarse = best(strided(low, high, stride), shift);
-    Candidate mean = shift.apply(best(around(coarse, stride - 1, 1, low, high), shift));
-    int ranges = grid.ranges();
-    IntFunction<Candidate> range = k -> new Candidate(mean.clip(), mean.shift(), 2.0 * k / ranges);
-    int step = Math.max(1, ranges / COARSE_RANGES);
-    List<Integer> grid1 = strided(0, ranges - 1, step);
-    best(grid1, range);
-    List<Integer> fine =
-        grid1.stream()
-            .sorted(Comparator.comparingDouble(k -> predicted.get(range.apply(k))))
-            .limit(RANGE_PEAKS)
-            .flatMap(k -> around(k, step - 1, 1, 0, ranges - 1).stream())
-            .distinct()
-            .toList();
-    best(fine, range);
-    return predicted.entrySet().stream()
-        .filter(e -> e.getKey().clip() == clip.clip())
-        .min(Map.Entry.comparingByValue())
-        .orElseThrow()
-        .getKey();
+    int peaks = Math.max(1, PEAKS / thinning);
+    for (int j : lookAt(low, high, thinning * shifts / COARSE_SHIFTS, thinning, peaks, shift)) {
+      double mean = shift.apply(j).shift();
+      int ranges = grid.ranges();
+      IntFunction<Candidate> range = k -> new Candidate(clip.clip(), mean, 2.0 * k / ranges);
+      int stride = thinning * ranges / COARSE_RANGES;
+      lookAt(0, ranges - 1, stride, Math.max(1, stride / FINE_RANGES), peaks, range);
+    }
   }
 
-  /** Predicted losses of all candidates that were looked at. */
-  Map<Candidate, Double> predicted() {
-    return predicted;
+  /** Looks at some of these indices and closer around the best; the best of these. */
+  private List<Integer> lookAt(
+      int low,
+      int high,
+      int coarseStride,
+      int fineStride,
+      int peaks,
+      IntFunction<Candidate> candidate) {
+    int stride = Math.max(1, coarseStride);
+    List<Integer> spread = strided(low, high, stride);
+    predict(spread, candidate, draws, model::roughLosses);
+    List<Integer> best = new ArrayList<>();
+    for (int k : sorted(spread, candidate, draws).subList(0, Math.min(peaks, spread.size()))) {
+      List<Integer> near = around(k, stride - 1, fineStride, low, high);
+      predict(near, candidate, draws, model::roughLosses);
+      best.add(sorted(near, candidate, draws).get(0));
+    }
+    return best;
   }
 
-  private int best(List<Integer> indices, IntFunction<Candidate> candidate) {
+  /** How many candidates were predicted. */
+  int predictions() {
+    return clips.size() + draws.size();
+  }
+
+  /** Clips without noise that were looked at, from the best predicted one. */
+  List<Candidate> bestClips(int count) {
+    return best(clips, count);
+  }
+
+  /**
+   * Draws of noise that were looked at, from the best predicted one. Of such that are much alike
+   * only the best is there.
+   */
+  List<Candidate> bestDraws(int count) {
+    List<Candidate> unlike = new ArrayList<>();
+    for (Candidate draw : best(draws, draws.size())) {
+      if (unlike.size() < count
+          && !draw.isNoiseless()
+          && unlike.stream().noneMatch(other -> alike(other, draw))) {
+        unlike.add(draw);
+      }
+    }
+    return unlike;
+  }
+
+  private static boolean alike(Candidate a, Candidate b) {
+    return Math.abs(a.shift() - b.shift()) + Math.abs(a.range() - b.range()) / 2 < ALIKE;
+  }
+
+  private static List<Candidate> best(Map<Candidate, Double> losses, int count) {
+    return losses.keySet().stream()
+        .sorted(Comparator.comparingDouble(losses::get))
+        .limit(count)
+        .toList();
+  }
+
+  private int bestClip(List<Integer> indices) {
+    predict(indices, this::clip, clips, model::losses);
+    return sorted(indices, this::clip, clips).get(0);
+  }
+
+  private void predict(
+      List<Integer> indices,
+      IntFunction<Candidate> candidate,
+      Map<Candidate, Double> losses,
+      Function<List<NoisyQuantizer>, double[]> model) {
     List<Candidate> open =
         indices.stream()
             .map(candidate::apply)
-            .filter(c -> !predicted.containsKey(c))
+            .filter(c -> !losses.containsKey(c))
             .distinct()
             .toList();
-    double[] losses = model.losses(open.stream().map(site::noisy).toList());
-    for (int k = 0; k < losses.length; k++) {
-      predicted.put(open.get(k), losses[k]);
+    double[] predicted = model.apply(open.stream().map(site::noisy).toList());
+    for (int k = 0; k < predicted.length; k++) {
+      losses.put(open.get(k), predicted[k]);
     }
+  }
+
+  private static List<Integer> sorted(
+      List<Integer> indices, IntFunction<Candidate> candidate, Map<Candidate, Double> losses) {
     return indices.stream()
-        .min(Comparator.comparingDouble(i -> predicted.get(candidate.apply(i))))
-        .orElseThrow();
+        .sorted(Comparator.comparingDouble(i -> losses.get(candidate.apply(i))))
+        .toList();
   }
 
   private static List<Integer> strided(int from, int to, int stride) {

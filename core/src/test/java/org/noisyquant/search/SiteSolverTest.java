@@ -80,7 +80,7 @@ class SiteSolverTest {
   @Test
   void theListIsShort() {
     assertThat(solve(Shape.HEAVY_TAILED, NoiseKind.OPTIMIZED, true).choices())
-        .hasSizeBetween(15, 26);
+        .hasSizeBetween(10, 15);
   }
 
   @Test
@@ -104,7 +104,7 @@ class SiteSolverTest {
         new SiteQuantizer(4, list.absMax(), NoisyBias.unit(1, 3, CHANNELS), list.rescale());
 
     assertThat(ofKind(list, NoiseKind.UNIFORM))
-        .hasSize(3)
+        .hasSize(10)
         .allSatisfy(
             choice -> {
               assertThat(choice.quantizer().noise()).isEqualTo(site.noise(choice.candidate()));
@@ -156,9 +156,12 @@ class SiteSolverTest {
     TestSite site = TestSite.ofChannels(values, values);
     SiteShortlist list =
         solve(site, TestSite.weights(2, 4, 1), 4, NoiseKind.OPTIMIZED, false, true);
-    SiteChoice none = ofKind(list, NoiseKind.NONE).get(3);
 
-    assertThat(site.exactLoss(none.quantizer(), TestSite.weights(2, 4, 1), 1)).isLessThan(1e-4);
+    assertThat(ofKind(list, NoiseKind.NONE))
+        .anySatisfy(
+            none ->
+                assertThat(site.exactLoss(none.quantizer(), TestSite.weights(2, 4, 1), 1))
+                    .isLessThan(1e-4));
   }
 
   @Test

@@ -2,6 +2,7 @@ package org.noisyquant.search;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -34,6 +35,13 @@ class UniformSearchTest {
     return candidates.get(best);
   }
 
+  /** All that a search looked at. */
+  private static List<Candidate> candidates(UniformSearch search) {
+    List<Candidate> all = new ArrayList<>(search.bestClips(Integer.MAX_VALUE));
+    all.addAll(search.bestDraws(Integer.MAX_VALUE));
+    return all;
+  }
+
   private static double loss(CostModel model, SiteQuantizer site, Candidate candidate) {
     return model.losses(List.of(site.noisy(candidate)))[0];
   }
@@ -47,7 +55,8 @@ class UniformSearchTest {
       SiteQuantizer quantizer = quantizer(other, bits);
       UniformSearch search = new UniformSearch(model, quantizer, GRID);
       Candidate clip = search.bestClip();
-      Candidate noise = search.bestNoise(clip);
+      search.lookAtNoise(clip, 1);
+      Candidate noise = search.bestDraws(1).get(0);
 
       Candidate bestClip = best(model, quantizer, GRID.clipCandidates());
       // From the same clip: of two that tie, each leads to other draws.
@@ -66,18 +75,18 @@ class UniformSearchTest {
   void looksAtFarFewerCandidatesThanThereAre() {
     UniformSearch search =
         new UniformSearch(model(site, 6), quantizer(site, 6), CandidateGrid.AUTHORS);
-    search.bestNoise(search.bestClip());
+    search.lookAtNoise(search.bestClip(), 1);
 
-    assertThat(search.predicted()).hasSizeLessThan(3400 / 5);
+    assertThat(search.predictions()).isLessThan(3400 / 3);
   }
 
   @Test
   void allItLooksAtIsOnTheGrid() {
     UniformSearch search = new UniformSearch(model(site, 6), quantizer(site, 6), GRID);
     Candidate clip = search.bestClip();
-    search.bestNoise(clip);
+    search.lookAtNoise(clip, 1);
 
-    assertThat(search.predicted().keySet())
+    assertThat(candidates(search))
         .allSatisfy(
             candidate ->
                 assertThat(
@@ -91,13 +100,29 @@ class UniformSearchTest {
   }
 
   @Test
-  void noNoiseIsAlwaysAmongWhatItLooksAt() {
+  void noNoiseIsNoDraw() {
     UniformSearch search = new UniformSearch(model(site, 6), quantizer(site, 6), GRID);
     Candidate clip = search.bestClip();
-    Candidate noise = search.bestNoise(clip);
+    search.lookAtNoise(clip, 1);
 
-    assertThat(search.predicted()).containsKey(clip);
-    assertThat(search.predicted().get(noise)).isLessThanOrEqualTo(search.predicted().get(clip));
+    assertThat(search.bestClips(1)).containsExactly(clip);
+    assertThat(search.bestDraws(1000)).hasSizeGreaterThan(20).noneMatch(Candidate::isNoiseless);
+  }
+
+  @Test
+  void thinnedSearchesLookAtLess() {
+    CostModel model = model(site, 6);
+    UniformSearch whole = new UniformSearch(model, quantizer(site, 6), CandidateGrid.AUTHORS);
+    Candidate clip = whole.bestClip();
+    int clips = whole.predictions();
+    whole.lookAtNoise(clip, 1);
+    UniformSearch thinned = new UniformSearch(model, quantizer(site, 6), CandidateGrid.AUTHORS);
+    thinned.lookAtNoise(thinned.bestClip(), 4);
+    Candidate noise = thinned.bestDraws(1).get(0);
+
+    assertThat(thinned.predictions() - clips).isLessThan((whole.predictions() - clips) / 3);
+    assertThat(loss(model, quantizer(site, 6), noise))
+        .isLessThan(loss(model, quantizer(site, 6), clip));
   }
 
   @Test
@@ -105,6 +130,10 @@ class UniformSearchTest {
     UniformSearch search =
         new UniformSearch(model(site, 6), quantizer(site, 6), new CandidateGrid(1, 1, 1));
 
-    assertThat(search.bestNoise(search.bestClip())).isEqualTo(Candidate.MIN_MAX);
+    Candidate clip = search.bestClip();
+    search.lookAtNoise(clip, 1);
+
+    assertThat(clip).isEqualTo(Candidate.MIN_MAX);
+    assertThat(search.bestDraws(1)).isEmpty();
   }
 }
