@@ -1,8 +1,8 @@
 package org.noisyquant.stats;
 
-import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.Arrays;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
@@ -44,6 +44,9 @@ public final class ChannelHistograms {
   private static final int TILE_VALUES = 1 << 15;
 
   private static final int LINE_FLOATS = 16;
+
+  /** Bytes of a count, at most. */
+  private static final int MAX_VARINT = 5;
 
   private static final int TILE_TOKENS = TILE_VALUES / LINE_FLOATS;
 
@@ -166,6 +169,7 @@ public final class ChannelHistograms {
   }
 
   void write(DataOutputStream out) throws IOException {
+    byte[] varints = new byte[MAX_VARINT * BINS];
     out.writeLong(tokens);
     for (int c = 0; c < channels; c++) {
       out.writeByte(exponents[c]);
@@ -182,28 +186,36 @@ public final class ChannelHistograms {
       }
       out.writeShort(first);
       out.writeShort(end);
+      int size = 0;
       for (int i = first; i < end; i++) {
-        writeVarint(out, counts[base + i]);
+        size = putVarint(varints, size, counts[base + i]);
       }
+      out.write(varints, 0, size);
     }
   }
 
-  static ChannelHistograms read(DataInputStream in, int channels) throws IOException {
+  /**
+   * Histograms from what {@link #write} wrote.
+   *
+   * @throws IOException if it is damaged
+   * @throws java.nio.BufferUnderflowException if it is too short
+   */
+  static ChannelHistograms read(ByteBuffer in, int channels) throws IOException {
     ChannelHistograms h = empty(channels);
-    h.tokens = in.readLong();
+    h.tokens = in.getLong();
     for (int c = 0; c < channels; c++) {
-      int exponent = in.readByte();
-      h.minimum[c] = in.readFloat();
-      h.maximum[c] = in.readFloat();
-      int first = in.readShort();
-      int end = in.readShort();
+      int exponent = in.get();
+      h.minimum[c] = in.getFloat();
+      h.maximum[c] = in.getFloat();
+      int first = in.getShort();
+      int end = in.getShort();
       if (exponent < MIN_EXPONENT || first < 0 || end < first || end > BINS) {
         throw new IOException("channel " + c + ": exponent " + exponent + ", " + first + "–" + end);
       }
       h.setExponent(c, exponent);
       long sum = 0;
       for (int i = first; i < end; i++) {
-        int count = readVarint(in);
+        int count = getVarint(in);
         h.counts[c * BINS + i] = count;
         sum += count;
       }
@@ -376,21 +388,24 @@ public final class ChannelHistograms {
         tokens + " tokens are more than a histogram counts; use fewer calibration images");
   }
 
-  private static void writeVarint(DataOutputStream out, int value) throws IOException {
+  /** Puts a number, 7 bits to a byte, at a place; the place behind it. */
+  private static int putVarint(byte[] target, int place, int value) {
+    int at = place;
     int rest = value;
     while ((rest & ~0x7F) != 0) {
-      out.writeByte((rest & 0x7F) | 0x80);
+      target[at++] = (byte) ((rest & 0x7F) | 0x80);
       rest >>>= 7;
     }
-    out.writeByte(rest);
+    target[at++] = (byte) rest;
+    return at;
   }
 
-  private static int readVarint(DataInputStream in) throws IOException {
+  private static int getVarint(ByteBuffer in) throws IOException {
     int value = 0;
-    for (int shift = 0; shift < 35; shift += 7) {
-      int b = in.readUnsignedByte();
+    for (int shift = 0; shift < 7 * MAX_VARINT; shift += 7) {
+      int b = in.get();
       value |= (b & 0x7F) << shift;
-      if ((b & 0x80) == 0) {
+      if (b >= 0) {
         return value;
       }
     }

@@ -1,10 +1,9 @@
 package org.noisyquant.stats;
 
-import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
-import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.util.EnumMap;
 import java.util.Map;
@@ -178,36 +177,43 @@ public final class SiteStatistics {
    */
   public static SiteStatistics fromBytes(byte[] bytes) {
     int bodyLength = bytes.length - Long.BYTES;
-    try (DataInputStream in = new DataInputStream(new ByteArrayInputStream(bytes))) {
-      if (bodyLength < 0 || in.readInt() != MAGIC) {
+    ByteBuffer in = ByteBuffer.wrap(bytes);
+    try {
+      if (bodyLength < 0 || in.getInt() != MAGIC) {
         throw new IOException("not site statistics");
       }
-      int version = in.readInt();
+      int version = in.getInt();
       if (version != LAYOUT_VERSION) {
         throw new IOException(
             "layout version " + version + ", this program reads " + LAYOUT_VERSION);
       }
       CRC32 crc = new CRC32();
       crc.update(bytes, 0, bodyLength);
-      if (ByteBuffer.wrap(bytes).getLong(bodyLength) != crc.getValue()) {
+      if (in.getLong(bodyLength) != crc.getValue()) {
         throw new IOException("checksum does not match");
       }
-      SiteStatistics s = empty(in.readInt(), in.readInt(), in.readInt());
+      SiteStatistics s = empty(in.getInt(), in.getInt(), in.getInt());
       for (Part part : Part.values()) {
-        s.images.get(part)[0] = in.readLong();
+        s.images.get(part)[0] = in.getLong();
         for (TokenGroup group : TokenGroup.values()) {
-          if (in.readBoolean()) {
+          if (in.get() != 0) {
             s.histograms.get(part).put(group, ChannelHistograms.read(in, s.channels));
           }
         }
       }
       return s;
     } catch (IOException e) {
-      throw new NoisyQuantException(
-          ErrorCode.STATISTICS_INVALID,
-          "stored statistics cannot be read: " + e.getMessage() + "; calibrate again",
-          e);
+      throw damaged(e.getMessage(), e);
+    } catch (BufferUnderflowException e) {
+      throw damaged("they end too early", e);
     }
+  }
+
+  private static NoisyQuantException damaged(String how, Exception cause) {
+    return new NoisyQuantException(
+        ErrorCode.STATISTICS_INVALID,
+        "stored statistics cannot be read: " + how + "; calibrate again",
+        cause);
   }
 
   @Override
