@@ -1,7 +1,5 @@
 package org.noisyquant.spark.stage;
 
-import static org.apache.spark.sql.functions.col;
-
 import java.util.Comparator;
 import java.util.List;
 import org.apache.spark.sql.Dataset;
@@ -25,7 +23,14 @@ record StatisticsResult(Dataset<Row> pass, Dataset<Row> imageRows, Dataset<Row> 
 
   /** One row per image, sorted by name. */
   List<Row> images() {
-    return imageRows.sort(col("name"), col("digest")).collectAsList();
+    // Sorted here: to sort in Spark, where they do not stay, would take two more jobs.
+    return imageRows.collectAsList().stream()
+        .sorted(
+            Comparator.comparing((Row row) -> row.<String>getAs("name"))
+                .thenComparing(
+                    row -> row.<String>getAs("digest"),
+                    Comparator.nullsFirst(Comparator.naturalOrder())))
+        .toList();
   }
 
   /** Frees the disks. */
