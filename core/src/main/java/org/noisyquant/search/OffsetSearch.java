@@ -14,14 +14,17 @@ package org.noisyquant.search;
  * <p>Mutable, not thread-safe.
  */
 final class OffsetSearch {
-  /** Offsets of one round and step. */
-  private static final int OFFSETS = 16;
-
   /**
-   * Rounds go on until offsets are this close, in steps: the best is missed by 1/32 of a step at
-   * most, whose square is about 1 % of the error s²/12 of rounding.
+   * Offsets of one round and step. Rounds go on until they are this share of a step apart: the best
+   * is missed by 1/32 of a step at most, whose square is about 1 % of the error s²/12 of rounding.
    */
-  private static final float RESOLUTION = 1 / 15f;
+  static final int FINE = 16;
+
+  /** Half as many: good enough to find the step. */
+  static final int ROUGH = 8;
+
+  private final int offsetsOfRound;
+  private final float resolution;
 
   private final boolean biasCorrection;
   private final int levels;
@@ -44,18 +47,22 @@ final class OffsetSearch {
    *
    * @param unseen values that channels may take besides their own
    * @param capacity the most steps of one call
+   * @param offsetsOfRound {@link #FINE} or {@link #ROUGH}
    */
-  OffsetSearch(int bits, boolean biasCorrection, UnseenValues unseen, int capacity) {
+  OffsetSearch(
+      int bits, boolean biasCorrection, UnseenValues unseen, int capacity, int offsetsOfRound) {
+    this.offsetsOfRound = offsetsOfRound;
+    resolution = 1f / (offsetsOfRound - 1);
     this.unseen = unseen;
     this.biasCorrection = biasCorrection;
     levels = 1 << bits;
     low = -(1 << (bits - 1));
-    moments = new ErrorMoments(bits, capacity * OFFSETS);
+    moments = new ErrorMoments(bits, capacity * offsetsOfRound);
     offsets = new float[capacity];
     costs = new float[capacity];
     compared = new float[capacity];
     spacing = new float[capacity];
-    owners = new int[capacity * OFFSETS];
+    owners = new int[capacity * offsetsOfRound];
   }
 
   /**
@@ -79,11 +86,11 @@ final class OffsetSearch {
   private boolean narrowerRound(float[] steps, int count) {
     moments.clear();
     for (int j = 0; j < count; j++) {
-      if (spacing[j] > steps[j] * RESOLUTION) {
-        float closer = 2 * spacing[j] / OFFSETS;
+      if (spacing[j] > steps[j] * resolution) {
+        float closer = 2 * spacing[j] / offsetsOfRound;
         float from = offsets[j] - spacing[j] + closer / 2;
         spacing[j] = closer;
-        for (int k = 0; k < OFFSETS; k++) {
+        for (int k = 0; k < offsetsOfRound; k++) {
           owners[moments.size()] = j;
           moments.add(steps[j], from + k * closer);
         }
@@ -107,8 +114,8 @@ final class OffsetSearch {
       from = Math.min(lowest, highest) - step / 2;
       to = Math.max(lowest, highest) + step / 2;
     }
-    spacing[j] = (to - from) / OFFSETS;
-    for (int k = 0; k < OFFSETS; k++) {
+    spacing[j] = (to - from) / offsetsOfRound;
+    for (int k = 0; k < offsetsOfRound; k++) {
       owners[moments.size()] = j;
       moments.add(step, from + (k + 0.5f) * spacing[j]);
     }

@@ -1,6 +1,8 @@
 package org.noisyquant.search;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import org.noisyquant.quant.QuantizedWeight;
 import org.noisyquant.quant.WeightQuantizer;
@@ -41,14 +43,23 @@ final class RescaleSearch {
 
   /** By how many places of the table each channel's step is below the common one [channels]. */
   int[] moves() {
-    int[] best = new int[model.channels()];
-    double lowest = Double.POSITIVE_INFINITY;
+    record Moved(int[] moves, double activationError) {}
+    List<Moved> all = new ArrayList<>();
     for (double exponent : EXPONENTS) {
       int[] moves = moves(exponent);
-      double cost = table.common(model, moves).cost() + share * weightError(rescale(moves));
-      if (cost < lowest) {
-        lowest = cost;
-        best = moves;
+      all.add(new Moved(moves, table.common(model, moves).cost()));
+    }
+    all.sort(Comparator.comparingDouble(Moved::activationError));
+    int[] best = new int[model.channels()];
+    double lowest = Double.POSITIVE_INFINITY;
+    for (Moved moved : all) {
+      // Where activations alone cost more, the weights need not be quantized to see it.
+      if (moved.activationError() < lowest) {
+        double cost = moved.activationError() + share * weightError(rescale(moved.moves()));
+        if (cost < lowest) {
+          lowest = cost;
+          best = moved.moves();
+        }
       }
     }
     return best;

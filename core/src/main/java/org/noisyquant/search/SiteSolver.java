@@ -183,7 +183,8 @@ public final class SiteSolver {
     int count = plain.size();
     float[][] noise = new float[count][model.channels()];
     OffsetSearch search =
-        new OffsetSearch(model.bits(), model.correctsBias(), model.unseen(), count);
+        new OffsetSearch(
+            model.bits(), model.correctsBias(), model.unseen(), count, OffsetSearch.FINE);
     float[] steps = new float[count];
     for (int c = 0; c < model.channels(); c++) {
       for (int k = 0; k < count; k++) {

@@ -46,7 +46,12 @@ final class StepTable {
     costs = new float[model.channels()][];
     constant = new boolean[costs.length];
     OffsetSearch search =
-        new OffsetSearch(model.bits(), model.correctsBias(), model.unseen(), STEPS_PER_OCTAVE);
+        new OffsetSearch(
+            model.bits(),
+            model.correctsBias(),
+            model.unseen(),
+            STEPS_PER_OCTAVE,
+            OffsetSearch.ROUGH);
     ErrorMoments plain = new ErrorMoments(model.bits(), STEPS_PER_OCTAVE);
     for (int c = 0; c < costs.length; c++) {
       ChannelCells channel = model.channel(c);

@@ -23,7 +23,8 @@ class OffsetSearchTest {
   }
 
   private static OffsetSearch search(int bits, boolean corrected, float[] values, float... steps) {
-    OffsetSearch search = new OffsetSearch(bits, corrected, UnseenValues.NONE, steps.length);
+    OffsetSearch search =
+        new OffsetSearch(bits, corrected, UnseenValues.NONE, steps.length, OffsetSearch.FINE);
     search.search(cells(bits, values), steps, steps.length);
     return search;
   }
@@ -158,7 +159,7 @@ class OffsetSearchTest {
       wide[i] = -0.5f + 7.5f * i / 2000;
     }
     CostModel site = TestSite.ofChannels(narrow, wide).model(4, OutputWeights.identity(2), true);
-    OffsetSearch search = new OffsetSearch(4, true, site.unseen(), 1);
+    OffsetSearch search = new OffsetSearch(4, true, site.unseen(), 1, OffsetSearch.FINE);
     search.search(site.channel(0), new float[] {0.5f}, 1);
 
     double lowest = narrow[0];
