@@ -18,12 +18,6 @@ public final class SiteSolver {
   /** Fine steps on the short list, from the best predicted one: it errs towards tight clips. */
   private static final int[] LISTED = {-2, -1, 0, 1, 2, 4};
 
-  /** The same where the best of the grid's clips are listed too. */
-  private static final int[] LISTED_BESIDE_CLIPS = {1, 2, 4};
-
-  /** Clips of the grid on the short list: from one to the next, luck decides up to 1 %. */
-  private static final int CLIPS = 4;
-
   /** Clips at which uniform noise is searched, where it is the only one. */
   private static final int NOISE_CLIPS = 2;
 
@@ -97,7 +91,7 @@ public final class SiteSolver {
     addUniform(choices, site);
     if (optimized) {
       double step = table.step(table.common(model, moves).place());
-      addSteps(choices, site, clipOf(site, step), LISTED, true);
+      addSteps(choices, site, clipOf(site, step), true);
     }
     SiteQuantizer plain = new SiteQuantizer(model.bits(), absMax(null), problem.unit());
     NoisyQuantizer minMax = model.corrected(plain.noisy(Candidate.MIN_MAX));
@@ -129,9 +123,9 @@ public final class SiteSolver {
 
   /** Adds steps around one, without noise or each with its best offsets. */
   private void addSteps(
-      List<SiteChoice> choices, SiteQuantizer site, double clip, int[] listed, boolean offsets) {
+      List<SiteChoice> choices, SiteQuantizer site, double clip, boolean offsets) {
     Set<Double> clips = new LinkedHashSet<>();
-    for (int k : listed) {
+    for (int k : LISTED) {
       clips.add(Math.min(1, clip * Math.pow(2, (double) k / FINE_PER_OCTAVE)));
     }
     List<Candidate> candidates = clips.stream().map(c -> new Candidate(c, 0, 0)).toList();
@@ -148,15 +142,10 @@ public final class SiteSolver {
   private void addUniform(List<SiteChoice> choices, SiteQuantizer site) {
     UniformSearch search = new UniformSearch(model, site, problem.grid());
     Candidate clip = search.bestClip();
-    List<Candidate> clips = search.bestClips(CLIPS);
-    if (problem.noise() == NoiseKind.OPTIMIZED) {
-      addSteps(choices, site, clip.clip(), LISTED, false);
-    } else {
-      add(choices, NoiseKind.NONE, site, clips);
-      addSteps(choices, site, clip.clip(), LISTED_BESIDE_CLIPS, false);
-    }
+    // The same list for every kind of noise: all are compared with the same baseline.
+    addSteps(choices, site, clip.clip(), false);
     if (problem.noise() == NoiseKind.UNIFORM) {
-      clips.stream().limit(NOISE_CLIPS).forEach(c -> search.lookAtNoise(c, 1));
+      search.bestClips(NOISE_CLIPS).forEach(c -> search.lookAtNoise(c, 1));
       add(choices, NoiseKind.UNIFORM, site, search.bestDraws(DRAWS));
     } else if (problem.noise() == NoiseKind.OPTIMIZED) {
       search.lookAtNoise(clip, THINNING);
