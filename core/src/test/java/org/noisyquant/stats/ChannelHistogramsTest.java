@@ -3,6 +3,7 @@ package org.noisyquant.stats;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.noisyquant.error.NoisyQuantException;
@@ -110,6 +111,29 @@ class ChannelHistogramsTest {
     }
 
     assertSameCounts(atOnce, oneByOne);
+  }
+
+  @Test
+  void aBinCountsFarBeyondAByte() {
+    ChannelHistograms h = ChannelHistograms.empty(1);
+    float[] same = new float[1003];
+    Arrays.fill(same, 1.01f);
+    h.update(same, 0, same.length);
+    int bin = (int) Math.floor(Math.scalb(1.01, -h.exponent(0))) + 512;
+    assertThat(h.count(0, bin)).isEqualTo(1003);
+
+    // Wider bins: this one's count moves.
+    h.update(new float[] {4.5f}, 0, 1);
+    int wider = (int) Math.floor(Math.scalb(1.01, -h.exponent(0))) + 512;
+    assertThat(wider).isLessThan(bin);
+    assertThat(h.count(0, wider)).isEqualTo(1003);
+
+    ChannelHistograms other = ChannelHistograms.empty(1);
+    other.update(same, 0, 777);
+    h.merge(other);
+    h.update(same, 0, 300);
+    assertThat(h.count(0, wider)).isEqualTo(1003 + 777 + 300);
+    assertThat(h.tokens()).isEqualTo(1004 + 777 + 300);
   }
 
   @Test
