@@ -36,6 +36,15 @@ final class ModelChecks {
           "QAttention",
           "MatMulNBits");
 
+  private static final Set<String> RANDOM =
+      Set.of(
+          "RandomNormal",
+          "RandomNormalLike",
+          "RandomUniform",
+          "RandomUniformLike",
+          "Bernoulli",
+          "Multinomial");
+
   private final String where;
   private final ModelProto model;
   private final GraphProto graph;
@@ -95,6 +104,13 @@ final class ModelChecks {
                 + label(node)
                 + " of com.microsoft; export it again without ONNX Runtime's transformer"
                 + " optimization");
+      }
+      if (RANDOM.contains(op)) {
+        throw unsupported(
+            "it computes with random numbers ("
+                + label(node)
+                + "), as models in training mode do (dropout, drop path); export it in evaluation"
+                + " mode, with all drop rates 0");
       }
       if (!STANDARD_DOMAINS.contains(node.getDomain())) {
         throw unsupported(

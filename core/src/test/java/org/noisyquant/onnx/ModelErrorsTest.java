@@ -169,6 +169,12 @@ class ModelErrorsTest {
     refusesUnsupported(builder, operator, "transformer optimization");
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"RandomUniformLike", "RandomNormalLike", "Bernoulli"})
+  void aModelThatIsRandomIsUnsupported(String operator) {
+    refusesUnsupported(valid().node(operator, List.of("x"), "noise"), operator, "drop rates");
+  }
+
   @Test
   void twoInputsAreUnsupported() {
     refusesUnsupported(
