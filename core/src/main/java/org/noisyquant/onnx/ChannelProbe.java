@@ -21,12 +21,21 @@ import java.util.Set;
 
 /**
  * Measures where channels go: a copy of the model in which chosen tensors hold the number of each
- * channel ({@link ChannelNumbers}) for all tokens, and the softmaxes on the way get random scores,
- * so that only rows that sum to one let the numbers pass. One run serves any number of tensors:
- * each is cut off from what is before it but for its shape. Mutable until it is built.
+ * channel ({@link ChannelNumbers}) for all tokens, and the softmaxes on the way get irregular
+ * scores, so that only rows that sum to one let the numbers pass. One run serves any number of
+ * tensors: each is cut off from what is before it but for its shape. Mutable until it is built.
  */
 final class ChannelProbe {
   private static final String PREFIX = "noisyquant.probe.";
+  private static final String ZERO = PREFIX + "zero";
+  private static final String ONE = PREFIX + "one";
+  private static final String PRIME = PREFIX + "prime";
+  private static final String SCALE = PREFIX + "scale";
+
+  /** Number of different scores, a prime, and their largest value. */
+  private static final int SCORES = 10_007;
+
+  private static final float SPREAD = 6;
 
   private final ModelProto model;
   private final GraphIndex graph;
@@ -76,14 +85,7 @@ final class ChannelProbe {
       }
       if (softmaxes.contains(i)) {
         String scores = PREFIX + node.getOutput(0) + ".scores";
-        nodes.add(
-            node("RandomNormalLike", List.of(node.getInput(0)), scores).toBuilder()
-                .addAttribute(
-                    AttributeProto.newBuilder()
-                        .setName("seed")
-                        .setType(AttributeProto.AttributeType.FLOAT)
-                        .setF(i))
-                .build());
+        nodes.addAll(scores(node.getInput(0), scores));
         node.setInput(0, scores);
       }
       nodes.add(node.build());
@@ -103,6 +105,9 @@ final class ChannelProbe {
         .filter(node -> node.getOutputList().stream().anyMatch(needed::contains))
         .forEach(probe::addNode);
     probe.clearInitializer().addAllInitializer(rows.values());
+    scoreConstants().stream()
+        .filter(constant -> needed.contains(constant.getName()))
+        .forEach(probe::addInitializer);
     Set<String> initializers = new HashSet<>();
     for (TensorProto tensor : whole.getInitializerList()) {
       initializers.add(tensor.getName());
@@ -117,6 +122,54 @@ final class ChannelProbe {
         .forEach(probe::addInput);
     watched.forEach(tensor -> probe.addOutput(floats(renamed(tensor))));
     return model.toBuilder().setGraph(probe).build();
+  }
+
+  /**
+   * Scores in [0, 6) in the shape of a tensor: the square of an element's index, modulo a prime.
+   * ONNX Runtime has random numbers too, but not for every opset.
+   */
+  private static List<NodeProto> scores(String like, String scores) {
+    String shape = scores + ".shape";
+    return List.of(
+        node("Shape", List.of(like), shape),
+        node("Size", List.of(like), scores + ".size"),
+        node("Range", List.of(ZERO, scores + ".size", ONE), scores + ".index"),
+        node("Mul", List.of(scores + ".index", scores + ".index"), scores + ".square"),
+        node("Mod", List.of(scores + ".square", PRIME), scores + ".residue"),
+        cast(scores + ".residue", scores + ".float"),
+        node("Mul", List.of(scores + ".float", SCALE), scores + ".flat"),
+        node("Reshape", List.of(scores + ".flat", shape), scores));
+  }
+
+  private static NodeProto cast(String input, String output) {
+    return node("Cast", List.of(input), output).toBuilder()
+        .addAttribute(
+            AttributeProto.newBuilder()
+                .setName("to")
+                .setType(AttributeProto.AttributeType.INT)
+                .setI(DataType.FLOAT_VALUE))
+        .build();
+  }
+
+  /** What {@link #scores} reads. */
+  private static List<TensorProto> scoreConstants() {
+    return List.of(
+        integer(ZERO, 0),
+        integer(ONE, 1),
+        integer(PRIME, SCORES),
+        TensorProto.newBuilder()
+            .setName(SCALE)
+            .setDataType(DataType.FLOAT_VALUE)
+            .addFloatData(SPREAD / SCORES)
+            .build());
+  }
+
+  private static TensorProto integer(String name, long value) {
+    return TensorProto.newBuilder()
+        .setName(name)
+        .setDataType(DataType.INT64_VALUE)
+        .addInt64Data(value)
+        .build();
   }
 
   /** What the watched tensors are made from. */

@@ -103,6 +103,8 @@ final class PrefixTokens {
     return switch (op) {
       // Rows of a product are rows of its left operand: also softmax(A)·V, whose rows are queries.
       case "MatMul", "Gemm" -> first.axis() < first.rank() - 1 ? first : null;
+      // Of queries, too.
+      case "Attention" -> first;
       case "Transpose" -> transpose(node, first);
       case "Reshape" -> reshape(node, first);
       case "Squeeze" -> graph.axes(node, "axes", 1).map(first::without).orElse(null);

@@ -141,7 +141,7 @@ public final class SiteFolds {
       }
       List<ValueFlow.Reader> others =
           flow.readers(origin.tensor()).stream().filter(reader -> !isOwn(site, reader)).toList();
-      if (layer != null && origin.softmaxes().isEmpty()) {
+      if (layer != null && !origin.attended()) {
         folds.put(site, new None("fed by the layer " + layer.name() + " directly"));
       } else if (layer == null && !others.isEmpty()) {
         folds.put(site, reasons.alsoReadBy("its norm " + norm.name(), others.get(0)));

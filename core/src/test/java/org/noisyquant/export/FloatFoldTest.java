@@ -110,6 +110,11 @@ class FloatFoldTest {
         new AttentionGraph().withoutBias().build().pooledHead("y"), "proj");
   }
 
+  @Test
+  void valuesOfAnAttentionNodeFold() {
+    assertOneSiteFoldsWithoutChange(new AttentionGraph(23).fused().build().pooledHead("y"), "proj");
+  }
+
   private static void assertOneSiteFoldsWithoutChange(GraphBuilder builder, String name) {
     OnnxModel model = OnnxModel.parse(builder.bytes(), "test");
     float[] pixels = new float[48];

@@ -148,6 +148,21 @@ class PrefixTokensTest {
   }
 
   @Test
+  void anAttentionNodeKeepsTheTokens() {
+    GraphBuilder builder =
+        concat(patches(), List.of("cls", "x"), "tokens")
+            .integers("heads", 0, 0, 2, 8)
+            .node("Reshape", List.of("tokens", "heads"), "split")
+            .node("Transpose", List.of("split"), "q", Map.of("perm", new long[] {0, 2, 1, 3}))
+            .node("Attention", List.of("q", "q", "q"), "mixed")
+            .node("Transpose", List.of("mixed"), "back", Map.of("perm", new long[] {0, 2, 1, 3}))
+            .integers("merged", 0, 0, 16)
+            .node("Reshape", List.of("back", "merged"), "y");
+
+    assertThat(prefixTokens(builder, "y")).isEqualTo(1);
+  }
+
+  @Test
   void selectingAHeadOnAxisOneKeepsTheTokens() {
     // [batch, 4, 16] → [batch, 2, 4, 8]: axis 1 counts heads there, not tokens.
     GraphBuilder builder =

@@ -8,6 +8,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.noisyquant.graph.ActivationSite;
 import org.noisyquant.graph.NoiseFold;
 import org.noisyquant.graph.NoiseFold.IntoLayerNorm;
@@ -163,6 +165,21 @@ class SiteFoldsTest {
   }
 
   @Test
+  void aNormPooledBehindATransposeTakesTheNoiseOfTheHead() {
+    GraphBuilder builder =
+        norm()
+            .node("Transpose", List.of("norm"), "channels", Map.of("perm", new long[] {0, 2, 1}))
+            .node("GlobalAveragePool", List.of("channels"), "means")
+            .node("Flatten", List.of("means"), "pooled")
+            .random("head.weight", 16, 5)
+            .random("head.bias", 5)
+            .node("Gemm", List.of("pooled", "head.weight", "head.bias"), "logits")
+            .output("logits", GraphBuilder.ANY, 5);
+
+    assertThat(fold(builder, "head")).isInstanceOf(IntoLayerNorm.class);
+  }
+
+  @Test
   void channelsThatAreRolledForbidIt() {
     GraphBuilder builder =
         layer(
@@ -298,6 +315,50 @@ class SiteFoldsTest {
     IntoValueBias values = (IntoValueBias) fold;
     assertThat(values.producer().name()).isEqualTo("qkv");
     assertThat(values.outputOfChannel()).isEqualTo(IntStream.range(32, 48).toArray());
+  }
+
+  /** ONNX Runtime does not have every operator of every opset: the probe may use none of those. */
+  @ParameterizedTest
+  @ValueSource(longs = {13, 15, 18, 20, 21, 22, 23})
+  void attentionIsProbedInEveryOpset(long opset) {
+    NoiseFold fold = fold(new AttentionGraph(opset).build().pooledHead("y"), "proj");
+
+    assertThat(((IntoValueBias) fold).outputOfChannel())
+        .isEqualTo(IntStream.range(32, 48).toArray());
+  }
+
+  @Test
+  void aGuardAgainstNaNIsNoHindrance() {
+    NoiseFold fold = fold(new AttentionGraph().guarded().build().pooledHead("y"), "proj");
+
+    assertThat(((IntoValueBias) fold).outputOfChannel())
+        .isEqualTo(IntStream.range(32, 48).toArray());
+  }
+
+  @Test
+  void valuesThatAnAttentionNodeAveragesTakeIt() {
+    NoiseFold fold = fold(new AttentionGraph(23).fused().build().pooledHead("y"), "proj");
+
+    assertThat(((IntoValueBias) fold).producer().name()).isEqualTo("qkv");
+    assertThat(((IntoValueBias) fold).outputOfChannel())
+        .isEqualTo(IntStream.range(32, 48).toArray());
+  }
+
+  @Test
+  void valuesThatAreKeysOfAnAttentionNodeTooForbidIt() {
+    GraphBuilder builder = new AttentionGraph(23).fused().build().pooledHead("y");
+    builder
+        .graph()
+        .getNodeBuilderList()
+        .forEach(
+            node -> {
+              if (node.getOpType().equals("Attention")) {
+                node.setInput(1, "values");
+              }
+            });
+
+    assertThat(none(fold(builder, "proj")).reason())
+        .isEqualTo("a tensor with values of qkv is also read by Attention (/heads/Attention)");
   }
 
   @Test

@@ -8,15 +8,39 @@ import java.util.Map;
  * and {@code proj}. Tests may put nodes between its parts; what is not asked for is as usual.
  */
 public final class AttentionGraph {
-  private final GraphBuilder builder = new GraphBuilder(17);
+  private final GraphBuilder builder;
   private long softmaxAxis = -1;
   private int headsOfValues = 2;
   private boolean meanOfHeads;
   private boolean biased = true;
+  private boolean fused;
+  private boolean guarded;
+
+  /** Of opset 17. */
+  public AttentionGraph() {
+    this(17);
+  }
+
+  /** Of another opset. */
+  public AttentionGraph(long opset) {
+    builder = new GraphBuilder(opset);
+  }
+
+  /** The attention is one node, from opset 23 on. */
+  public AttentionGraph fused() {
+    fused = true;
+    return this;
+  }
 
   /** The layer {@code qkv} has no bias. */
   public AttentionGraph withoutBias() {
     biased = false;
+    return this;
+  }
+
+  /** Weights that are no number become 0, and are cast, as PyTorch's exporters write it. */
+  public AttentionGraph guarded() {
+    guarded = true;
     return this;
   }
 
@@ -56,12 +80,23 @@ public final class AttentionGraph {
           .scalar("index_" + i, i)
           .node("Gather", List.of("parts", "index_" + i), "part_" + i, Map.of("axis", 0L));
     }
-    builder
-        .node("Transpose", List.of("part_1"), "keys", Map.of("perm", new long[] {0, 1, 3, 2}))
-        .node("MatMul", List.of("part_0", "keys"), "scores")
-        .node("Softmax", List.of("scores"), "attention", Map.of("axis", softmaxAxis));
     values();
-    builder.node("MatMul", List.of("attention", "values"), "heads");
+    if (fused) {
+      builder.node("Attention", List.of("part_0", "part_1", "values"), "heads");
+    } else {
+      builder
+          .node("Transpose", List.of("part_1"), "keys", Map.of("perm", new long[] {0, 1, 3, 2}))
+          .node("MatMul", List.of("part_0", "keys"), "scores")
+          .node("Softmax", List.of("scores"), "attention", Map.of("axis", softmaxAxis));
+      if (guarded) {
+        builder
+            .floats("nothing", new long[0], 0f)
+            .node("IsNaN", List.of("attention"), "is_nan")
+            .node("Where", List.of("is_nan", "nothing", "attention"), "numbers")
+            .node("Cast", List.of("numbers"), "cast", Map.of("to", 1L));
+      }
+      builder.node("MatMul", List.of(guarded ? "cast" : "attention", "values"), "heads");
+    }
     int channels = meanOfHeads ? 8 : 16;
     if (meanOfHeads) {
       builder.node(

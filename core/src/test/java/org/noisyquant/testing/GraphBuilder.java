@@ -20,6 +20,8 @@ public final class GraphBuilder {
   /** Stands for a dimension that is not fixed. */
   public static final long ANY = -1;
 
+  private static final long AXES_ARE_INPUTS = 18;
+
   private final ModelProto.Builder model = ModelProto.newBuilder().setIrVersion(8);
   private final GraphProto.Builder graph = GraphProto.newBuilder().setName("test");
   private final Random random = new Random(7);
@@ -122,9 +124,13 @@ public final class GraphBuilder {
 
   /** Ends with a pooled classifier [16, 5] named {@code head} over this tensor [batch, N, 16]. */
   public GraphBuilder pooledHead(String tensor) {
-    return node(
-            "ReduceMean", List.of(tensor), "pooled", Map.of("axes", new long[] {1}, "keepdims", 0L))
-        .random("head.weight", 16, 5)
+    if (model.getOpsetImport(0).getVersion() < AXES_ARE_INPUTS) {
+      node("ReduceMean", List.of(tensor), "pooled", Map.of("axes", new long[] {1}, "keepdims", 0L));
+    } else {
+      integers("pooled_axes", 1);
+      node("ReduceMean", List.of(tensor, "pooled_axes"), "pooled", Map.of("keepdims", 0L));
+    }
+    return random("head.weight", 16, 5)
         .random("head.bias", 5)
         .node("Gemm", List.of("pooled", "head.weight", "head.bias"), "logits")
         .output("logits", ANY, 5);
