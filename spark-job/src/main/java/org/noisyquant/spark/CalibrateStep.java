@@ -97,6 +97,7 @@ final class CalibrateStep implements JobStep {
       Optional<Labels> labels = LabelSource.of(config, evaluation.orElse(all), hadoop);
       ImageSource labelled = evaluation.orElse(calibration);
       labels.ifPresent(l -> l.check(labelled.names(), classes));
+      QualityGates.checkLabels(config.gates(), labels.isPresent());
       return new Inputs(calibration, evaluation, labels);
     }
   }

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
@@ -91,6 +92,22 @@ final class ConfigReader {
       throw invalid(key, value, "a number above 0");
     }
     return keep(key, number);
+  }
+
+  /** A number from 0 on, or an empty text for none. */
+  OptionalDouble optional(JobKey key, double most) {
+    ConfigValue value = value(key);
+    if (value.unwrapped() instanceof String text && text.isBlank()) {
+      keep(key, "");
+      return OptionalDouble.empty();
+    }
+    String allowed =
+        "empty, or a number from 0 " + (most == Double.MAX_VALUE ? "on" : "to " + (int) most);
+    double number = decimal(key, value, allowed).doubleValue();
+    if (!(number >= 0 && number <= most)) {
+      throw invalid(key, value, allowed);
+    }
+    return OptionalDouble.of(keep(key, number));
   }
 
   /** One of a few words, each with its meaning. */

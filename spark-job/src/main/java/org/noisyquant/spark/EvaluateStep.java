@@ -55,6 +55,7 @@ final class EvaluateStep implements JobStep {
     ImageSource images = count == 0 ? all : all.sample(count, config.job().seed());
     Optional<Labels> labels = LabelSource.of(config, all, hadoop);
     labels.ifPresent(l -> l.check(images.names(), model.graph().classes()));
+    QualityGates.checkLabels(config.gates(), labels.isPresent());
     Evaluated evaluated =
         new EvaluateStage(
                 JavaSparkContext.fromSparkContext(spark.sparkContext()),

@@ -7,6 +7,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.SortedMap;
@@ -34,6 +35,7 @@ public record JobConfig(
     Search search,
     Noise noise,
     Weights weights,
+    Gates gates,
     Output output,
     Job job,
     SortedMap<String, Object> values) {
@@ -117,6 +119,9 @@ public record JobConfig(
       double damping,
       double tokenFraction,
       int memoryMiB) {}
+
+  /** {@code gates}; what is absent is not checked. Nats, and shares of the labelled images. */
+  public record Gates(OptionalDouble maxKl, OptionalDouble minTop1, OptionalDouble maxTop1Drop) {}
 
   /** {@code output}. */
   public record Output(String path, boolean overwrite) {}
@@ -215,6 +220,10 @@ public record JobConfig(
         search,
         noise(reader),
         weights(reader),
+        new Gates(
+            reader.optional(JobKey.GATE_MAX_KL, Double.MAX_VALUE),
+            reader.optional(JobKey.GATE_MIN_TOP1, 1),
+            reader.optional(JobKey.GATE_MAX_TOP1_DROP, 1)),
         output,
         job,
         reader.values());

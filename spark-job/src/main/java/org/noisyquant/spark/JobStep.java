@@ -16,8 +16,7 @@ public interface JobStep {
    * @param output where results go; the step writes all but {@code metrics.json}, commits nothing
    * @param metrics takes the numbers of the run, also those that are known before it fails
    * @return one line for people that sums up the result
-   * @throws org.noisyquant.error.NoisyQuantException what is expected to go wrong; with
-   *     GATE_FAILED, thrown last, the results are committed all the same
+   * @throws org.noisyquant.error.NoisyQuantException what is expected to go wrong
    */
   String run(SparkSession spark, JobConfig config, OutputFolder output, Metrics metrics)
       throws IOException;

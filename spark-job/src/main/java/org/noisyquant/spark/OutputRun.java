@@ -3,7 +3,6 @@ package org.noisyquant.spark;
 import java.io.IOException;
 import java.util.Locale;
 import java.util.Optional;
-import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.spark.io.BuildVersion;
 import org.noisyquant.spark.io.OutputFolder;
@@ -19,7 +18,7 @@ final class OutputRun {
   /**
    * Opens the folder, then Spark, runs the step, writes the metrics and commits.
    *
-   * @throws NoisyQuantException of the step, after giving the folder up; for GATE_FAILED after
+   * @throws NoisyQuantException of the step, after giving the folder up; GATE_FAILED after
    *     committing it; of {@link OutputFolder#open}
    */
   static void execute(JobStep step, JobConfig config, CommandArguments arguments, JobRun run)
@@ -36,18 +35,9 @@ final class OutputRun {
           spark.session().version(),
           spark.session().sparkContext().master(),
           output.folder());
-      Optional<NoisyQuantException> gate = Optional.empty();
-      String summary = "a quality gate failed";
-      try {
-        summary = step.run(spark.session(), config, output, run.metrics());
-        run.succeeded();
-      } catch (NoisyQuantException e) {
-        if (e.code() != ErrorCode.GATE_FAILED) {
-          throw e;
-        }
-        gate = Optional.of(e);
-        run.failed(Failure.of(e));
-      }
+      String summary = step.run(spark.session(), config, output, run.metrics());
+      Optional<NoisyQuantException> gate = QualityGates.check(config.gates(), run.metrics());
+      gate.map(Failure::of).ifPresentOrElse(run::failed, run::succeeded);
       output.write(OutputFolder.METRICS, run.metrics().toJson());
       output.commit();
       run.print(

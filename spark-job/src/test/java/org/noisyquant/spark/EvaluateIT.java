@@ -95,6 +95,25 @@ class EvaluateIT {
   }
 
   @Test
+  void aGateThatFailsHasItsExitCodeAndKeepsTheResults() {
+    Ended ended =
+        evaluate(
+            "gated", "noisyquant.gates { maxKl = 1e-9, minTop1 = 0 }", evaluation, "model.onnx");
+    assertThat(ended.exitCode()).isEqualTo(4);
+    assertThat(ended.err()).contains("ERROR GATE_FAILED: model.kl is").doesNotContain("minTop1");
+    assertThat(ended.out()).contains("images evaluated");
+    assertThat(ended.output()).isDirectoryContaining(f -> f.endsWith("_SUCCESS"));
+    assertThat(ended.metrics().get("gates.passed").booleanValue()).isFalse();
+  }
+
+  @Test
+  void aGateOnAccuracyIsRefusedWithoutLabels() {
+    Ended ended = evaluate("unlabelled", "noisyquant.gates.minTop1 = 0.5", images, "model.onnx");
+    assertThat(ended.exitCode()).isEqualTo(2);
+    assertThat(ended.err()).contains("ERROR MISSING_VALUE", "gates.minTop1 is 0.5", "--labels");
+  }
+
+  @Test
   void oneModelTwiceHasTwoNamesAndNoDifference() {
     Ended ended = evaluate("twice", "", evaluation, "model.onnx", "model.onnx");
     JsonNode metrics = ended.metrics();

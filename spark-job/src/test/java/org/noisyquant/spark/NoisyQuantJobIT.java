@@ -102,12 +102,17 @@ class NoisyQuantJobIT {
 
   @Test
   void aFailedGateKeepsTheResultsAndHasItsExitCode() throws IOException {
-    assertThat(calibrate(SmallSteps.countBytes(), "--weight-bits", "2")).isEqualTo(4);
+    Path config = folder.resolve("gates.conf");
+    Files.writeString(config, "noisyquant.gates.maxKl = 0.2");
+
+    assertThat(calibrate(SmallSteps.countBytes(), "--config", config.toString())).isEqualTo(4);
     assertThat(names()).contains("_SUCCESS", "count.txt");
     assertThat(metrics(output.resolve("metrics.json")))
         .contains("\"error.code\" : \"GATE_FAILED\"")
-        .contains("\"exit.code\" : 4");
-    assertThat(err.toString()).contains("ERROR GATE_FAILED: 2 bits are too few");
+        .contains("\"exit.code\" : 4")
+        .contains("\"gates.passed\" : false");
+    assertThat(err.toString())
+        .contains("ERROR GATE_FAILED: counted.kl is 0.25, above gates.maxKl = 0.2");
     assertThat(folder.resolve("out.failed-metrics.json")).doesNotExist();
   }
 
