@@ -50,12 +50,18 @@ final class CalibrateCommand implements JobCommand {
     String help =
         "Searches the noisy biases of a vision transformer on images, writes the quantized model"
             + " and compares it with the FP32 model.";
-    return CommandArguments.withMaster(
-        CommandArguments.withConfig(CommandArguments.spec(name(), help, KEYS, REQUIRED)));
+    return CommandArguments.withDryRun(
+        CommandArguments.withMaster(
+            CommandArguments.withConfig(CommandArguments.spec(name(), help, KEYS, REQUIRED))));
   }
 
   @Override
   public void run(CommandArguments arguments, JobRun run) throws IOException {
-    OutputRun.execute(step, arguments.config(REQUIRED), arguments, run);
+    JobConfig config = arguments.config(REQUIRED);
+    if (arguments.dryRun()) {
+      DryRun.execute(config, arguments, run);
+    } else {
+      OutputRun.execute(step, config, arguments, run);
+    }
   }
 }

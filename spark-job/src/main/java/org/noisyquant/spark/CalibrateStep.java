@@ -4,23 +4,18 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.noisyquant.evaluate.EvaluationResult;
 import org.noisyquant.onnx.OnnxModel;
-import org.noisyquant.runtime.IntegerKernels;
 import org.noisyquant.spark.io.Metrics;
-import org.noisyquant.spark.io.ModelFiles;
 import org.noisyquant.spark.io.OutputFolder;
 import org.noisyquant.spark.ml.NoisyQuantModel;
 import org.noisyquant.spark.stage.Calibrated;
 import org.noisyquant.spark.stage.EvaluateStage;
 import org.noisyquant.spark.stage.Evaluated;
-import org.noisyquant.spark.stage.ImageSource;
-import org.noisyquant.spark.stage.Labels;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -31,10 +26,10 @@ final class CalibrateStep implements JobStep {
   @Override
   public String run(SparkSession spark, JobConfig config, OutputFolder output, Metrics metrics)
       throws IOException {
-    Inputs inputs = Inputs.list(spark, config);
-    boolean reduceRange = reduceRange(config);
+    CalibrationInputs inputs = CalibrationInputs.list(spark, config);
+    boolean reduceRange = IntegerRange.reduced(config);
     int partitions = Partitions.of(spark, config);
-    Dataset<Row> images = inputs.calibration.read(partitions);
+    Dataset<Row> images = inputs.calibration().read(partitions);
     NoisyQuantModel model = Estimators.of(config, reduceRange).fit(images);
     Calibrated calibrated = model.summary().orElseThrow();
     try {
@@ -63,47 +58,20 @@ final class CalibrateStep implements JobStep {
             calibrated.images().calibration());
   }
 
-  private static String table(EvaluationResult result, Inputs inputs) {
+  private static String table(EvaluationResult result, CalibrationInputs inputs) {
     String note =
-        inputs.evaluation.isPresent()
+        inputs.evaluation().isPresent()
             ? ""
             : "no evaluation images are given: these are the held-out calibration images\n";
     return result.toText() + "\n" + note;
   }
 
-  /** The images of a run, listed before anything is computed. */
-  private record Inputs(
-      ImageSource calibration, Optional<ImageSource> evaluation, Optional<Labels> labels) {
-
-    static Inputs list(SparkSession spark, JobConfig config) {
-      Configuration hadoop = spark.sparkContext().hadoopConfiguration();
-      // The model first: it is read again by the Estimator, but a wrong one costs no listing.
-      int classes = ModelFiles.model(hadoop, config.model().path()).graph().classes();
-      ImageSource all = ImageSource.list(spark, config.images().path());
-      int count = config.images().count();
-      if (count > all.names().size()) {
-        LOG.warn(
-            "images.count is {}, but {} has {} images: all are used",
-            count,
-            config.images().path(),
-            all.names().size());
-      }
-      ImageSource calibration = count == 0 ? all : all.sample(count, config.job().seed());
-      Optional<ImageSource> evaluation =
-          config
-              .evaluation()
-              .path()
-              .map(path -> ImageSource.list(spark, path, JobKey.EVALUATION_PATH.toString()));
-      Optional<Labels> labels = LabelSource.of(config, evaluation.orElse(all), hadoop);
-      ImageSource labelled = evaluation.orElse(calibration);
-      labels.ifPresent(l -> l.check(labelled.names(), classes));
-      QualityGates.checkLabels(config.gates(), labels.isPresent());
-      return new Inputs(calibration, evaluation, labels);
-    }
-  }
-
   private static Optional<EvaluationResult> evaluate(
-      SparkSession spark, JobConfig config, Inputs inputs, NoisyQuantModel model, Metrics metrics) {
+      SparkSession spark,
+      JobConfig config,
+      CalibrationInputs inputs,
+      NoisyQuantModel model,
+      Metrics metrics) {
     long start = System.nanoTime();
     NoisyQuantModel.Content content = model.content();
     String logits = OnnxModel.parse(content.fp32(), config.model().path()).graph().output();
@@ -118,13 +86,13 @@ final class CalibrateStep implements JobStep {
             config.images().heldOutFraction(),
             config.evaluation().bootstrapReplicates(),
             config.job().seed());
-    boolean onlyHeldOut = inputs.evaluation.isEmpty();
+    boolean onlyHeldOut = inputs.evaluation().isEmpty();
     if (onlyHeldOut) {
       LOG.info("no evaluation images are given: the held-out calibration images are evaluated");
     }
     Dataset<Row> images =
-        inputs.evaluation.orElse(inputs.calibration).read(Partitions.of(spark, config));
-    Evaluated evaluated = stage.run(images, inputs.labels, onlyHeldOut);
+        inputs.evaluation().orElse(inputs.calibration()).read(Partitions.of(spark, config));
+    Evaluated evaluated = stage.run(images, inputs.labels(), onlyHeldOut);
     if (evaluated.unreadable().count() > 0) {
       // No reason to throw a finished calibration away.
       LOG.warn("{}", evaluated.missing());
@@ -136,22 +104,5 @@ final class CalibrateStep implements JobStep {
     result.ifPresent(r -> r.toMetrics().forEach(metrics::put));
     metrics.put("evaluation.images", result.map(EvaluationResult::images).orElse(0L));
     return result;
-  }
-
-  private static boolean reduceRange(JobConfig config) {
-    boolean saturates = IntegerKernels.maySaturate();
-    boolean reduce =
-        switch (config.quantization().reduceRange()) {
-          case TRUE -> true;
-          case FALSE -> false;
-          case AUTO -> saturates;
-        };
-    if (saturates && !reduce && config.quantization().weightBits() == 8) {
-      LOG.warn(
-          "this processor has no VNNI: ONNX Runtime's 8-bit products can saturate on such machines"
-              + " and give other results than evaluated here. Where the model is to run on them,"
-              + " set quantization.reduceRange = true");
-    }
-    return reduce;
   }
 }

@@ -18,18 +18,21 @@ import picocli.CommandLine.ParseResult;
  * @param master {@code --master}
  * @param verbose {@code --verbose}
  * @param json {@code --json}
+ * @param dryRun {@code --dry-run}
  */
 record CommandArguments(
     Map<JobKey, Object> flags,
     Optional<String> configFile,
     Optional<String> master,
     boolean verbose,
-    boolean json) {
+    boolean json,
+    boolean dryRun) {
   static final String CONFIG = "--config";
   static final String MASTER = "--master";
   static final String VERBOSE = "--verbose";
   static final String VERBOSE_SHORT = "-v";
   static final String JSON = "--json";
+  static final String DRY_RUN = "--dry-run";
 
   private static final Set<JobKey> LISTS =
       Set.of(JobKey.EVALUATION_MODELS, JobKey.INCLUDE, JobKey.EXCLUDE);
@@ -106,6 +109,18 @@ record CommandArguments(
             .build());
   }
 
+  /** Adds {@code --dry-run}. */
+  static CommandSpec withDryRun(CommandSpec spec) {
+    return spec.addOption(
+        OptionSpec.builder(DRY_RUN)
+            .type(boolean.class)
+            .arity("0")
+            .description(
+                "check everything (settings, paths, permissions, model, three images), print what"
+                    + " would be done, and compute and write nothing")
+            .build());
+  }
+
   /** What was given for the flags of a subcommand. */
   static CommandArguments of(ParseResult parsed) {
     Map<JobKey, Object> flags = new EnumMap<>(JobKey.class);
@@ -119,7 +134,8 @@ record CommandArguments(
         Optional.ofNullable(parsed.matchedOptionValue(CONFIG, null)),
         Optional.ofNullable(parsed.matchedOptionValue(MASTER, null)),
         parsed.hasMatchedOption(VERBOSE),
-        parsed.hasMatchedOption(JSON));
+        parsed.hasMatchedOption(JSON),
+        parsed.hasMatchedOption(DRY_RUN));
   }
 
   /** The checked configuration that these arguments and the file come to. */

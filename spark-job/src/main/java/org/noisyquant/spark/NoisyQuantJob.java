@@ -75,8 +75,8 @@ public final class NoisyQuantJob {
         thrown.printStackTrace(err);
       }
       run.failed(failure);
-      // A gate fails on finished results, which have their metrics.
-      if (failure.code() != ErrorCode.GATE_FAILED) {
+      // A gate fails on finished results, which have their metrics; a dry run writes nothing.
+      if (failure.code() != ErrorCode.GATE_FAILED && !given(CommandArguments.DRY_RUN, args)) {
         command.ifPresent(c -> writeMetrics(c, run, args));
       }
       err.flush();
@@ -108,9 +108,11 @@ public final class NoisyQuantJob {
   }
 
   private static boolean verbose(String... args) {
-    return Arrays.stream(args)
-        .anyMatch(
-            a -> a.equals(CommandArguments.VERBOSE) || a.equals(CommandArguments.VERBOSE_SHORT));
+    return given(CommandArguments.VERBOSE, args) || given(CommandArguments.VERBOSE_SHORT, args);
+  }
+
+  private static boolean given(String flag, String... args) {
+    return Arrays.asList(args).contains(flag);
   }
 
   private void writeMetrics(JobCommand command, JobRun run, String... args) {

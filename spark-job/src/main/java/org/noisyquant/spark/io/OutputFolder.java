@@ -67,6 +67,25 @@ public final class OutputFolder implements AutoCloseable {
     }
   }
 
+  /**
+   * Makes sure that {@link #open} would give the folder, and leaves it as it is.
+   *
+   * @throws NoisyQuantException as {@link #open}
+   */
+  public static void check(Configuration hadoop, String uri, boolean overwrite) {
+    try {
+      FolderContents contents = FolderContents.at(hadoop, uri);
+      refuse(contents.state(), uri, overwrite);
+      FileSystem fileSystem = contents.fileSystem();
+      boolean there = fileSystem.exists(contents.folder());
+      Path probe = contents.child("_probe");
+      fileSystem.create(probe, true).close();
+      fileSystem.delete(there ? probe : contents.folder(), true);
+    } catch (IOException | IllegalArgumentException e) {
+      throw notWritable(uri, e);
+    }
+  }
+
   /** The folder itself, qualified. */
   public Path folder() {
     return contents.folder();

@@ -38,9 +38,11 @@ import org.noisyquant.spark.stage.Calibrated;
 import org.noisyquant.spark.stage.Calibration;
 import org.noisyquant.spark.stage.CalibrationSettings;
 import org.noisyquant.spark.stage.ImageFile;
+import org.noisyquant.spark.stage.PixelCheck;
 import org.noisyquant.spark.stage.SearchSettings;
-import org.noisyquant.spark.stage.SitePlan;
 import org.noisyquant.spark.stage.WeightRules;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Post-training quantization of an ONNX vision transformer with NoisyQuant-Linear (CVPR 2023), as
@@ -58,6 +60,8 @@ import org.noisyquant.spark.stage.WeightRules;
  */
 public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsWritable {
   private static final long serialVersionUID = 1L;
+
+  private static final Logger LOG = LoggerFactory.getLogger(NoisyQuant.class);
 
   private static final double NANOS = 1e9;
 
@@ -292,18 +296,16 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
     long start = System.nanoTime();
     Instant startedAt = Instant.now();
     SparkSession spark = dataset.sparkSession();
-    Configuration hadoop = spark.sparkContext().hadoopConfiguration();
-    String path = value(modelPath(), String.class);
-    OnnxModel model = ModelFiles.model(hadoop, path);
-    Preprocessing preprocessing =
-        ModelFiles.preprocessing(
-            hadoop, path, model.graph(), value(preprocessingPath(), String.class));
-    List<SitePlan> plans = new SitePlanner(this).plan(model, path);
+    FitPlan plan = plan(spark.sparkContext().hadoopConfiguration());
+    OnnxModel model = plan.model();
+    Preprocessing preprocessing = plan.preprocessing();
+    Dataset<Row> images = imageFiles(dataset);
+    PixelCheck.of(images, preprocessing).warning().ifPresent(LOG::warn);
     CalibrationSettings settings =
         new CalibrationSettings(
             model,
             preprocessing,
-            plans,
+            plan.sites(),
             searchSettings(),
             weightRules(),
             value(heldOutFraction(), Double.class),
@@ -311,7 +313,7 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
             value(seed(), Long.class));
     Calibrated calibrated =
         new Calibration(JavaSparkContext.fromSparkContext(spark.sparkContext()), settings)
-            .run(imageFiles(dataset), metadata(model));
+            .run(images, metadata(model));
     CalibrationResult result =
         new CalibrationResult(
             CalibrationResult.FORMAT_VERSION,
@@ -331,6 +333,22 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
             calibrated);
     fitted.setParent(this);
     return copyValues(fitted, new ParamMap());
+  }
+
+  /**
+   * What {@link #fit} would quantize. Reads the model and its preprocessing, computes nothing.
+   *
+   * @param hadoop how to reach them
+   * @throws NoisyQuantException for a model or preprocessing that cannot be used;
+   *     NO_QUANTIZABLE_LAYER
+   */
+  public FitPlan plan(Configuration hadoop) {
+    String path = value(modelPath(), String.class);
+    OnnxModel model = ModelFiles.model(hadoop, path);
+    Preprocessing preprocessing =
+        ModelFiles.preprocessing(
+            hadoop, path, model.graph(), value(preprocessingPath(), String.class));
+    return new FitPlan(model, preprocessing, new SitePlanner(this).plan(model, path));
   }
 
   @Override

@@ -1,0 +1,55 @@
+package org.noisyquant.spark;
+
+import java.util.Optional;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.sql.SparkSession;
+import org.noisyquant.spark.io.ModelFiles;
+import org.noisyquant.spark.stage.ImageSource;
+import org.noisyquant.spark.stage.Labels;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The images of a calibration, listed before anything is computed.
+ *
+ * @param calibration those to calibrate on
+ * @param evaluation those to evaluate on; absent: the held-out share of the others
+ * @param labels of those that are evaluated
+ */
+record CalibrationInputs(
+    ImageSource calibration, Optional<ImageSource> evaluation, Optional<Labels> labels) {
+
+  private static final Logger LOG = LoggerFactory.getLogger(CalibrationInputs.class);
+
+  /**
+   * Lists them and reads the labels.
+   *
+   * @throws org.noisyquant.error.NoisyQuantException NO_IMAGES, LABELS_INVALID, MISSING_VALUE for a
+   *     gate that needs labels, or for a model that cannot be read
+   */
+  static CalibrationInputs list(SparkSession spark, JobConfig config) {
+    Configuration hadoop = spark.sparkContext().hadoopConfiguration();
+    // The model first: it is read again by the Estimator, but a wrong one costs no listing.
+    int classes = ModelFiles.model(hadoop, config.model().path()).graph().classes();
+    ImageSource all = ImageSource.list(spark, config.images().path());
+    int count = config.images().count();
+    if (count > all.names().size()) {
+      LOG.warn(
+          "images.count is {}, but {} has {} images: all are used",
+          count,
+          config.images().path(),
+          all.names().size());
+    }
+    ImageSource calibration = count == 0 ? all : all.sample(count, config.job().seed());
+    Optional<ImageSource> evaluation =
+        config
+            .evaluation()
+            .path()
+            .map(path -> ImageSource.list(spark, path, JobKey.EVALUATION_PATH.toString()));
+    Optional<Labels> labels = LabelSource.of(config, evaluation.orElse(all), hadoop);
+    ImageSource labelled = evaluation.orElse(calibration);
+    labels.ifPresent(l -> l.check(labelled.names(), classes));
+    QualityGates.checkLabels(config.gates(), labels.isPresent());
+    return new CalibrationInputs(calibration, evaluation, labels);
+  }
+}
