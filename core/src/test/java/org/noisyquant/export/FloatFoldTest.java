@@ -3,7 +3,6 @@ package org.noisyquant.export;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -24,10 +23,8 @@ import org.noisyquant.testing.TestData;
 
 /** Random noise and rescales at every site that folds leave the FP32 model the function it is. */
 class FloatFoldTest {
-  /** 6-bit steps. */
+  private static final int BITS = 6;
   private static final int STEPS = 8;
-
-  private static final int LEVELS = 31;
   private static final double EXPONENT = 2;
 
   @ParameterizedTest
@@ -133,7 +130,7 @@ class FloatFoldTest {
 
     float[] before = OrtRun.plain(model.bytes(), pixels, 1, 3, 4, 4).floats("logits");
     float[] after = OrtRun.plain(folded, pixels, 1, 3, 4, 4).floats("logits");
-    assertThat(largestDifference(after, before)).isLessThan(1e-5 * range(before));
+    assertThat(TestQuantization.error(after, before)).isLessThan(1e-5);
   }
 
   private static void assertTheLogitsStay(
@@ -141,16 +138,9 @@ class FloatFoldTest {
     int size = model.graph().height();
     TestQuantization plain = new TestQuantization(model, pixels, images, 3, size, size);
     SiteFolds folds = FoldProbe.folds(model);
-    Map<ActivationSite, ChannelRescale> changes = new HashMap<>();
+    Map<ActivationSite, ChannelRescale> changes = plain.changes(folds, BITS, STEPS, EXPONENT);
     for (ActivationSite site : model.graph().sites()) {
-      if (folds.fold(site).folds()) {
-        float step = TestQuantization.absMax(plain.activation(site)) / LEVELS;
-        changes.put(
-            site,
-            new ChannelRescale(
-                TestQuantization.noise(site, STEPS * step),
-                TestQuantization.rescale(site, EXPONENT)));
-      } else {
+      if (!changes.containsKey(site)) {
         assertThat(folds.fold(site)).isEqualTo(new NoiseFold.None("fed by GELU"));
       }
     }
@@ -161,7 +151,7 @@ class FloatFoldTest {
     OrtRun run = OrtRun.plain(ActivationTaps.addTo(folded, tensors), pixels, plain.shape());
 
     float[] logits = run.floats(model.graph().output());
-    double error = largestDifference(logits, plain.logits()) / range(plain.logits());
+    double error = TestQuantization.error(logits, plain.logits());
     System.out.printf("%d sites folded: logits differ by %.1e of their range%n", foldable, error);
     assertThat(error).isLessThan(1e-4);
     changes.forEach(
@@ -181,23 +171,5 @@ class FloatFoldTest {
       changed[i] = ((double) x[i] + change.noise()[i % channels]) / change.divisor()[i % channels];
     }
     return changed;
-  }
-
-  private static double largestDifference(float[] a, float[] b) {
-    double largest = 0;
-    for (int i = 0; i < a.length; i++) {
-      largest = Math.max(largest, Math.abs((double) a[i] - b[i]));
-    }
-    return largest;
-  }
-
-  private static double range(float[] values) {
-    double low = values[0];
-    double high = values[0];
-    for (float value : values) {
-      low = Math.min(low, value);
-      high = Math.max(high, value);
-    }
-    return high - low;
   }
 }

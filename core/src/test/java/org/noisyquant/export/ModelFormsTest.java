@@ -3,7 +3,6 @@ package org.noisyquant.export;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -66,22 +65,12 @@ class ModelFormsTest {
 
     SiteFolds folds = FoldProbe.folds(model);
     TestQuantization plain = quantization(model);
-    Map<ActivationSite, ChannelRescale> changes = new HashMap<>();
-    for (ActivationSite site : graph.sites()) {
-      if (folds.fold(site).folds()) {
-        float step = TestQuantization.absMax(plain.activation(site)) / ((1 << (BITS - 1)) - 1);
-        changes.put(
-            site,
-            new ChannelRescale(
-                TestQuantization.noise(site, STEPS * step),
-                TestQuantization.rescale(site, EXPONENT)));
-      }
-    }
+    Map<ActivationSite, ChannelRescale> changes = plain.changes(folds, BITS, STEPS, EXPONENT);
     assertThat(changes).hasSize(FOLDING.getOrDefault(form.model(), FOLDING_OF_VIT));
     float[] logits =
         OrtRun.plain(FloatFold.apply(model, folds, changes), plain.pixels(), plain.shape())
             .floats(graph.output());
-    assertThat(error(logits, plain.logits())).isLessThan(1e-4);
+    assertThat(TestQuantization.error(logits, plain.logits())).isLessThan(1e-4);
   }
 
   @ParameterizedTest
@@ -115,18 +104,5 @@ class ModelFormsTest {
       pixels[i] = (float) random.nextGaussian();
     }
     return new TestQuantization(model, pixels, IMAGES, 3, graph.height(), graph.width());
-  }
-
-  /** The largest difference as a share of the range. */
-  private static double error(float[] actual, float[] expected) {
-    double difference = 0;
-    double low = Double.POSITIVE_INFINITY;
-    double high = Double.NEGATIVE_INFINITY;
-    for (int i = 0; i < expected.length; i++) {
-      difference = Math.max(difference, Math.abs((double) actual[i] - expected[i]));
-      low = Math.min(low, expected[i]);
-      high = Math.max(high, expected[i]);
-    }
-    return difference / (high - low);
   }
 }

@@ -1,7 +1,9 @@
 package org.noisyquant.export;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.function.ToIntFunction;
 import org.noisyquant.graph.ActivationSite;
@@ -84,6 +86,32 @@ final class TestQuantization {
       rescale[c] = (float) Math.pow(2, exponent * (2 * random.nextDouble() - 1));
     }
     return rescale;
+  }
+
+  /** At every site that folds, noise of so many steps of these bits, and a rescale. */
+  Map<ActivationSite, ChannelRescale> changes(
+      SiteFolds folds, int bits, int steps, double exponent) {
+    Map<ActivationSite, ChannelRescale> changes = new HashMap<>();
+    for (ActivationSite site : model.graph().sites()) {
+      if (folds.fold(site).folds()) {
+        float step = absMax(activation(site)) / ((1 << (bits - 1)) - 1);
+        changes.put(site, new ChannelRescale(noise(site, steps * step), rescale(site, exponent)));
+      }
+    }
+    return changes;
+  }
+
+  /** The largest difference as a share of the range of what is expected. */
+  static double error(float[] actual, float[] expected) {
+    double difference = 0;
+    double low = Double.POSITIVE_INFINITY;
+    double high = Double.NEGATIVE_INFINITY;
+    for (int i = 0; i < expected.length; i++) {
+      difference = Math.max(difference, Math.abs((double) actual[i] - expected[i]));
+      low = Math.min(low, expected[i]);
+      high = Math.max(high, expected[i]);
+    }
+    return difference / (high - low);
   }
 
   /** The FP32 model's activation at a site. */

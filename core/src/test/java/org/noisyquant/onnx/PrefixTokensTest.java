@@ -130,36 +130,38 @@ class PrefixTokensTest {
 
   @Test
   void multiHeadAttentionKeepsTheTokens() {
-    // tokens [batch, 4, 16] → [batch, 4, 2, 8] → [batch, 2, 4, 8]; softmax(Q·Kᵀ)·V and back.
     GraphBuilder builder =
-        concat(patches(), List.of("cls", "x"), "tokens")
-            .integers("heads", 0, 0, 2, 8)
-            .node("Reshape", List.of("tokens", "heads"), "split")
-            .node("Transpose", List.of("split"), "q", Map.of("perm", new long[] {0, 2, 1, 3}))
-            .node("Transpose", List.of("split"), "kT", Map.of("perm", new long[] {0, 2, 3, 1}))
-            .node("MatMul", List.of("q", "kT"), "scores")
-            .node("Softmax", List.of("scores"), "probabilities", Map.of("axis", -1L))
-            .node("MatMul", List.of("probabilities", "q"), "mixed")
-            .node("Transpose", List.of("mixed"), "back", Map.of("perm", new long[] {0, 2, 1, 3}))
-            .integers("merged", 0, 0, 16)
-            .node("Reshape", List.of("back", "merged"), "y");
+        merged(
+            queries()
+                .node("Transpose", List.of("split"), "kT", Map.of("perm", new long[] {0, 2, 3, 1}))
+                .node("MatMul", List.of("q", "kT"), "scores")
+                .node("Softmax", List.of("scores"), "probabilities", Map.of("axis", -1L))
+                .node("MatMul", List.of("probabilities", "q"), "mixed"));
 
     assertThat(prefixTokens(builder, "y")).isEqualTo(1);
   }
 
   @Test
   void anAttentionNodeKeepsTheTokens() {
-    GraphBuilder builder =
-        concat(patches(), List.of("cls", "x"), "tokens")
-            .integers("heads", 0, 0, 2, 8)
-            .node("Reshape", List.of("tokens", "heads"), "split")
-            .node("Transpose", List.of("split"), "q", Map.of("perm", new long[] {0, 2, 1, 3}))
-            .node("Attention", List.of("q", "q", "q"), "mixed")
-            .node("Transpose", List.of("mixed"), "back", Map.of("perm", new long[] {0, 2, 1, 3}))
-            .integers("merged", 0, 0, 16)
-            .node("Reshape", List.of("back", "merged"), "y");
+    GraphBuilder builder = merged(queries().node("Attention", List.of("q", "q", "q"), "mixed"));
 
     assertThat(prefixTokens(builder, "y")).isEqualTo(1);
+  }
+
+  /** Heads {@code q} [batch, 2, 4, 8] of tokens {@code split} [batch, 4, 2, 8]. */
+  private static GraphBuilder queries() {
+    return concat(patches(), List.of("cls", "x"), "tokens")
+        .integers("heads", 0, 0, 2, 8)
+        .node("Reshape", List.of("tokens", "heads"), "split")
+        .node("Transpose", List.of("split"), "q", Map.of("perm", new long[] {0, 2, 1, 3}));
+  }
+
+  /** Heads {@code mixed} [batch, 2, 4, 8] as tokens {@code y} [batch, 4, 16]. */
+  private static GraphBuilder merged(GraphBuilder builder) {
+    return builder
+        .node("Transpose", List.of("mixed"), "back", Map.of("perm", new long[] {0, 2, 1, 3}))
+        .integers("merged", 0, 0, 16)
+        .node("Reshape", List.of("back", "merged"), "y");
   }
 
   @Test
