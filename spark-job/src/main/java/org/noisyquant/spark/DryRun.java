@@ -7,7 +7,6 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.api.java.JavaSparkContext;
-import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.noisyquant.error.ErrorCode;
@@ -30,8 +29,6 @@ import org.noisyquant.spark.stage.SitePlan;
  * are read, decoded and classified on the executors, as in a real run.
  */
 final class DryRun {
-  private static final int SAMPLE = 3;
-
   private final SparkSession spark;
   private final JobConfig config;
   private final List<String> lines = new ArrayList<>();
@@ -122,7 +119,6 @@ final class DryRun {
 
   /** Reads, decodes and classifies a few images. */
   private void sample(ImageSource images, FitPlan plan, Optional<Labels> labels) {
-    Dataset<Row> some = images.sample(SAMPLE, config.job().seed()).read(1);
     PredictStage stage =
         PredictStage.of(
             JavaSparkContext.fromSparkContext(spark.sparkContext()),
@@ -131,8 +127,15 @@ final class DryRun {
             plan.preprocessing(),
             ImageFile.SCHEMA.fieldIndex("name"),
             ImageFile.SCHEMA.fieldIndex("content"));
+    List<Row> rows =
+        images
+            .sample(PixelCheck.SAMPLE, config.job().seed())
+            .read(1)
+            .javaRDD()
+            .mapPartitions(stage::predict)
+            .collect();
     int readable = 0;
-    for (Row row : some.javaRDD().mapPartitions(stage::predict).collect()) {
+    for (Row row : rows) {
       ImageFile file = ImageFile.of(row);
       if (row.isNullAt(row.size() - 1)) {
         line("sample", "%s", reason(file));
@@ -151,13 +154,13 @@ final class DryRun {
       throw new NoisyQuantException(
           ErrorCode.IMAGE_UNREADABLE,
           "none of "
-              + some.count()
+              + rows.size()
               + " sampled images of "
               + images.folder()
               + " can be read: "
-              + String.join("; ", lines.subList(lines.size() - (int) some.count(), lines.size())));
+              + String.join("; ", lines.subList(lines.size() - rows.size(), lines.size())));
     }
-    PixelCheck.of(some, plan.preprocessing())
+    PixelCheck.of(rows, plan.preprocessing())
         .warning()
         .ifPresent(warning -> line("WARNING", "%s", warning));
   }

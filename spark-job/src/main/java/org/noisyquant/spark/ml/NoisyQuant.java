@@ -300,7 +300,9 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
     OnnxModel model = plan.model();
     Preprocessing preprocessing = plan.preprocessing();
     Dataset<Row> images = imageFiles(dataset);
-    PixelCheck.of(images, preprocessing).warning().ifPresent(LOG::warn);
+    PixelCheck.of(images.limit(PixelCheck.SAMPLE).collectAsList(), preprocessing)
+        .warning()
+        .ifPresent(LOG::warn);
     CalibrationSettings settings =
         new CalibrationSettings(
             model,

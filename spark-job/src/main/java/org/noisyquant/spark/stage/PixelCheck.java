@@ -1,8 +1,8 @@
 package org.noisyquant.spark.stage;
 
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
@@ -18,7 +18,8 @@ import org.noisyquant.image.Preprocessor;
  * @param deviation of all their values, after preprocessing
  */
 public record PixelCheck(int images, double mean, double deviation) {
-  private static final int SAMPLE = 3;
+  /** How many images are enough. */
+  public static final int SAMPLE = 3;
 
   /** A black picture and a white one are within ± 2.7 with the usual mean and deviation. */
   private static final double MOST_MEAN = 3;
@@ -29,16 +30,16 @@ public record PixelCheck(int images, double mean, double deviation) {
   private static final double LEAST_DEVIATION = 0.02;
 
   /**
-   * Looks at the first images.
+   * Looks at images.
    *
-   * @param images rows of {@link ImageFile#SCHEMA}
+   * @param images rows that begin with the columns of {@link ImageFile#SCHEMA}
    */
-  public static PixelCheck of(Dataset<Row> images, Preprocessing preprocessing) {
+  public static PixelCheck of(List<Row> images, Preprocessing preprocessing) {
     Preprocessor preprocessor = new Preprocessor(preprocessing);
     int read = 0;
     double sum = 0;
     double squares = 0;
-    for (Row row : images.limit(SAMPLE).collectAsList()) {
+    for (Row row : images) {
       float[] pixels;
       try {
         pixels = preprocessor.apply(ImageFile.of(row).decode());
