@@ -56,7 +56,8 @@ public final class LinearQuantizer {
   /**
    * For a site with moments.
    *
-   * @param moments of x and z, without rescale: z = c ⊙ (q(x / c + N) − N)
+   * @param moments of x and z, without rescale: z = c ⊙ (q(x / c + N) − N); with cross products if
+   *     the settings compensate
    * @param rescale c [channels], positive; null for 1
    * @param noise N [channels], what is added to x / c; null for 0
    * @throws NoisyQuantException STATISTICS_INVALID if the moments hold no token

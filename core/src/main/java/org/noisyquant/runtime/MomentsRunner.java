@@ -67,27 +67,30 @@ public final class MomentsRunner implements AutoCloseable {
       if (tokens == 0) {
         return;
       }
-      int block = Math.max(1, Math.min(channels, BLOCK_VALUES / (2 * channels)));
-      reserve(tokens, channels, block);
+      int columns = x == null ? channels : 2 * channels;
+      int block = Math.max(1, Math.min(channels, BLOCK_VALUES / columns));
+      reserve(tokens, channels, columns, block);
       for (int t = 0; t < tokens; t++) {
         float root = tokenWeights == null ? 1f : (float) Math.sqrt(tokenWeights[t]);
-        load(z, t, channels, root, 2 * t * channels);
-        load(x, t, channels, root, (2 * t + 1) * channels);
+        load(z, t, channels, root, t * columns);
+        if (x != null) {
+          load(x, t, channels, root, t * columns + channels);
+        }
       }
       OrtEnvironment environment = OrtEnvironment.getEnvironment();
       try (OnnxTensor rowsTensor =
           OnnxTensor.createTensor(
-              environment,
-              operand.slice(0, 2 * tokens * channels),
-              new long[] {tokens, 2L * channels})) {
+              environment, operand.slice(0, tokens * columns), new long[] {tokens, columns})) {
         for (int from = 0; from < channels; from += block) {
           int to = Math.min(channels, from + block);
-          multiply(environment, rowsTensor, from, to, channels);
-          int width = 2 * channels - from;
+          int width = columns - from;
+          multiply(environment, rowsTensor, from, to, width);
           for (int c = from; c < to; c++) {
             int start = (c - from) * width;
             result.get(start + c - from, quantized, 0, channels - c);
-            result.get(start + channels - from, cross, 0, channels);
+            if (x != null) {
+              result.get(start + channels - from, cross, 0, channels);
+            }
             rows.accept(c, quantized, cross);
           }
         }
@@ -97,10 +100,9 @@ public final class MomentsRunner implements AutoCloseable {
     }
 
     private void multiply(
-        OrtEnvironment environment, OnnxTensor rowsTensor, int from, int to, int channels)
+        OrtEnvironment environment, OnnxTensor rowsTensor, int from, int to, int width)
         throws OrtException {
       int height = to - from;
-      int width = 2 * channels - from;
       range.put(0, from).put(1, to);
       long[] one = {1};
       try (OnnxTensor fromTensor = OnnxTensor.createTensor(environment, range.slice(0, 1), one);
@@ -132,12 +134,12 @@ public final class MomentsRunner implements AutoCloseable {
       operand.put(offset, row, 0, channels);
     }
 
-    private void reserve(int tokens, int channels, int block) {
-      int values = Math.multiplyExact(2 * tokens, channels);
+    private void reserve(int tokens, int channels, int columns, int block) {
+      int values = Math.multiplyExact(tokens, columns);
       if (operand.capacity() < values) {
         operand = DirectFloats.allocate(values);
       }
-      int products = Math.multiplyExact(block, 2 * channels);
+      int products = Math.multiplyExact(block, columns);
       if (result.capacity() < products) {
         result = DirectFloats.allocate(products);
       }

@@ -84,6 +84,11 @@ public record SiteDecision(
         false);
   }
 
+  /** Whether both exported models have the same quantizer here. */
+  public boolean keepsBaseline() {
+    return chosen.equals(baseline);
+  }
+
   private static Scored scored(ScoredCandidate scored, SiteQuantizer site) {
     return new Scored(
         SiteChoice.of(scored.candidate(), site),

@@ -14,25 +14,28 @@ import org.noisyquant.error.NoisyQuantException;
  * </pre>
  *
  * where x [channels] is a token's input in floating point and z = q(x + N) − N what the layer sees
- * of it. That is all that the best weights and the best bias for the quantized input depend on.
+ * of it. That is all that the best weights and the best bias for the quantized input depend on. The
+ * cross products z_i·x_j are three quarters of the memory and half of the time; who only rounds
+ * weights, and does not fit them, leaves them out.
  *
  * <p>Each image's sums are rounded, once, half to even, to a power-of-two grid that depends on the
  * {@link Bounds} only and on which further sums are exact: merging is associative and commutative
  * bit for bit. Bounds are checked, so sums cannot overflow; a grid unit is at most 2^-50 of the
  * largest possible sum. Products come as floats, means are summed in double.
  *
- * <p>Mutable accumulator, not thread-safe. Heap and bytes: 12·C² for C channels. Bytes: big-endian,
- * magic, layout version, CRC-32; of the symmetric z·zᵀ the upper triangle.
+ * <p>Mutable accumulator, not thread-safe. Heap and bytes: 4·C² for C channels, 12·C² with cross
+ * products. Bytes: big-endian, magic, layout version, CRC-32; of the symmetric z·zᵀ the upper
+ * triangle.
  */
 public final class InputMoments {
   /** Version of the byte layout. */
-  public static final int LAYOUT_VERSION = 1;
+  public static final int LAYOUT_VERSION = 2;
 
   /** More channels would not fit a byte array. */
   public static final int MAX_CHANNELS = 13_000;
 
   private static final int MAGIC = 0x4E51494D;
-  private static final int HEADER_BYTES = 48;
+  private static final int HEADER_BYTES = 52;
 
   private final int site;
   private final int channels;
@@ -46,6 +49,7 @@ public final class InputMoments {
   private final double[] inputSums;
   // Row i has the products of channel i with channels i, i + 1, …
   private final double[][] quantizedProducts;
+  // Empty without cross products.
   private final double[][] crossProducts;
 
   /**
@@ -74,7 +78,7 @@ public final class InputMoments {
     }
   }
 
-  private InputMoments(int site, int channels, Bounds bounds) {
+  private InputMoments(int site, int channels, boolean cross, Bounds bounds) {
     this.site = site;
     this.channels = channels;
     this.bounds = bounds;
@@ -84,7 +88,7 @@ public final class InputMoments {
     quantizedSums = new double[channels];
     inputSums = new double[channels];
     quantizedProducts = new double[channels][];
-    crossProducts = new double[channels][channels];
+    crossProducts = new double[cross ? channels : 0][channels];
     for (int c = 0; c < channels; c++) {
       quantizedProducts[c] = new double[channels - c];
     }
@@ -95,12 +99,13 @@ public final class InputMoments {
    *
    * @param site topological index of the site
    * @param channels C, up to {@value #MAX_CHANNELS}
+   * @param cross whether E[z_i·x_j] is wanted
    */
-  public static InputMoments empty(int site, int channels, Bounds bounds) {
+  public static InputMoments empty(int site, int channels, boolean cross, Bounds bounds) {
     if (site < 0 || channels < 1 || channels > MAX_CHANNELS) {
       throw new IllegalArgumentException("site " + site + ", channels " + channels);
     }
-    return new InputMoments(site, channels, bounds);
+    return new InputMoments(site, channels, cross, bounds);
   }
 
   /**
@@ -120,21 +125,26 @@ public final class InputMoments {
     add(weightGrid.round(sum(tokens, tokenWeights)), tokens);
     addMeans(z, tokens, tokenWeights, quantizedSums);
     addMeans(x, tokens, tokenWeights, inputSums);
-    products.forEachRow(z, x, tokens, channels, tokenWeights, this::addRow);
+    products.forEachRow(z, hasCross() ? x : null, tokens, channels, tokenWeights, this::addRow);
   }
 
   /** Adds what another one holds of the same site; the other stays as it is. */
   public void merge(InputMoments other) {
-    if (other.site != site || other.channels != channels || !other.bounds.equals(bounds)) {
+    if (other.site != site
+        || other.channels != channels
+        || other.hasCross() != hasCross()
+        || !other.bounds.equals(bounds)) {
       throw new NoisyQuantException(
           ErrorCode.STATISTICS_INVALID,
-          "cannot merge moments of different sites or bounds: " + this + " and " + other);
+          "cannot merge moments of different sites, bounds or products: " + this + " and " + other);
     }
     add(other.weight, other.tokens);
     add(other.quantizedSums, quantizedSums);
     add(other.inputSums, inputSums);
     for (int c = 0; c < channels; c++) {
       add(other.quantizedProducts[c], quantizedProducts[c]);
+    }
+    for (int c = 0; c < crossProducts.length; c++) {
       add(other.crossProducts[c], crossProducts[c]);
     }
   }
@@ -147,6 +157,11 @@ public final class InputMoments {
   /** Channels C. */
   public int channels() {
     return channels;
+  }
+
+  /** Whether cross products are summed. */
+  public boolean hasCross() {
+    return crossProducts.length > 0;
   }
 
   /** Added tokens, whatever their weights. */
@@ -175,8 +190,15 @@ public final class InputMoments {
     return quantizedProducts[first][Math.max(i, j) - first] / weight;
   }
 
-  /** E[z_i·x_j]. */
+  /**
+   * E[z_i·x_j].
+   *
+   * @throws IllegalStateException without cross products
+   */
   public double crossMoment(int i, int j) {
+    if (!hasCross()) {
+      throw new IllegalStateException(this + " were made without cross products");
+    }
     return crossProducts[i][j] / weight;
   }
 
@@ -192,15 +214,18 @@ public final class InputMoments {
 
   /** The bytes of these moments: the same for the same images in any order. */
   public byte[] toBytes() {
-    ByteBuffer out = ByteBuffer.allocate(size(channels));
+    ByteBuffer out = ByteBuffer.allocate(size(channels, hasCross()));
     out.putInt(MAGIC).putInt(LAYOUT_VERSION).putInt(site).putInt(channels);
+    out.putInt(hasCross() ? 1 : 0);
     out.putDouble(bounds.magnitude).putDouble(bounds.weight);
     out.putLong(tokens).putDouble(weight);
     put(out, quantizedSums);
     put(out, inputSums);
     for (int c = 0; c < channels; c++) {
       put(out, quantizedProducts[c]);
-      put(out, crossProducts[c]);
+    }
+    for (double[] row : crossProducts) {
+      put(out, row);
     }
     return out.putLong(checksum(out)).array();
   }
@@ -222,22 +247,25 @@ public final class InputMoments {
     }
     int site = in.getInt();
     int channels = in.getInt();
-    if (channels < 1 || channels > MAX_CHANNELS || bytes.length != size(channels)) {
+    boolean cross = in.getInt() != 0;
+    if (channels < 1 || channels > MAX_CHANNELS || bytes.length != size(channels, cross)) {
       throw unreadable(bytes.length + " bytes for " + channels + " channels");
     }
     in.position(bytes.length - Long.BYTES);
     if (in.getLong() != checksum(in.position(bytes.length - Long.BYTES))) {
       throw unreadable("checksum does not match");
     }
-    in.position(4 * Integer.BYTES);
-    InputMoments m = empty(site, channels, new Bounds(in.getDouble(), in.getDouble()));
+    in.position(5 * Integer.BYTES);
+    InputMoments m = empty(site, channels, cross, new Bounds(in.getDouble(), in.getDouble()));
     m.tokens = in.getLong();
     m.weight = in.getDouble();
     get(in, m.quantizedSums);
     get(in, m.inputSums);
     for (int c = 0; c < channels; c++) {
       get(in, m.quantizedProducts[c]);
-      get(in, m.crossProducts[c]);
+    }
+    for (double[] row : m.crossProducts) {
+      get(in, row);
     }
     return m;
   }
@@ -245,12 +273,15 @@ public final class InputMoments {
   @Override
   public String toString() {
     return String.format(
-        "InputMoments[site %d, %d channels, %d tokens, %s]", site, channels, tokens, bounds);
+        "InputMoments[site %d, %d channels%s, %d tokens, %s]",
+        site, channels, hasCross() ? " with cross products" : "", tokens, bounds);
   }
 
   private void addRow(int c, float[] quantized, float[] cross) {
     productGrid.addRounded(quantized, quantizedProducts[c]);
-    productGrid.addRounded(cross, crossProducts[c]);
+    if (hasCross()) {
+      productGrid.addRounded(cross, crossProducts[c]);
+    }
   }
 
   private void addMeans(float[] values, int tokens, float[] tokenWeights, double[] sums) {
@@ -327,9 +358,9 @@ public final class InputMoments {
         what + " exceeds what the moments are made for: " + this + "; please report this");
   }
 
-  private static int size(int channels) {
+  private static int size(int channels, boolean cross) {
     long triangle = (long) channels * (channels + 1) / 2;
-    long doubles = 2L * channels + triangle + (long) channels * channels;
+    long doubles = 2L * channels + triangle + (cross ? (long) channels * channels : 0);
     return Math.toIntExact(HEADER_BYTES + Double.BYTES * doubles + Long.BYTES);
   }
 

@@ -10,7 +10,7 @@ public interface TokenProducts {
    * Computes the products and hands over each of their rows once, in any order.
    *
    * @param z [tokens, channels], row-major
-   * @param x [tokens, channels], row-major
+   * @param x [tokens, channels], row-major; null for no cross products
    * @param tokenWeights ω [tokens], not negative; null for 1
    */
   void forEachRow(float[] z, float[] x, int tokens, int channels, float[] tokenWeights, Rows rows);
@@ -22,7 +22,7 @@ public interface TokenProducts {
      * The products of one channel c.
      *
      * @param quantized Σ ω·z_c·z_{c+j} for j = 0 … channels − c − 1
-     * @param cross Σ ω·z_c·x_j for j = 0 … channels − 1
+     * @param cross Σ ω·z_c·x_j for j = 0 … channels − 1; anything without x
      */
     void accept(int channel, float[] quantized, float[] cross);
   }

@@ -50,7 +50,7 @@ public final class WeightBenchmark {
 
   private static void moments(MomentsRunner runner, int channels) {
     MomentsRunner.Run run = runner.newRun();
-    InputMoments moments = InputMoments.empty(0, channels, new InputMoments.Bounds(100, 1e9));
+    InputMoments moments = InputMoments.empty(0, channels, true, new InputMoments.Bounds(100, 1e9));
     float[] x = activations(channels, TOKENS, 1);
     float[] z = quantized(x);
     double products = 0.5 * channels * (channels + 1) + (double) channels * channels;
@@ -84,7 +84,7 @@ public final class WeightBenchmark {
 
   private static void weights(MomentsRunner runner, int channels, int outputs) {
     MomentsRunner.Run run = runner.newRun();
-    InputMoments moments = InputMoments.empty(0, channels, new InputMoments.Bounds(100, 1e9));
+    InputMoments moments = InputMoments.empty(0, channels, true, new InputMoments.Bounds(100, 1e9));
     for (int image = 0; image < 64; image++) {
       float[] x = activations(channels, TOKENS, 2 + image);
       moments.update(quantized(x), x, TOKENS, null, run);

@@ -83,7 +83,7 @@ class FashionWeightsTest {
       quantizer = new UniformQuantizer(BITS, 0.6f * absMax / UniformQuantizer.maxLevel(BITS));
       moments =
           InputMoments.empty(
-              site.index(), site.channels(), new InputMoments.Bounds(absMax, tokens));
+              site.index(), site.channels(), true, new InputMoments.Bounds(absMax, tokens));
       MomentsRunner.Run run = runner.newRun();
       for (float[] x : calibration) {
         moments.update(seen(x), x, x.length / site.channels(), null, run);

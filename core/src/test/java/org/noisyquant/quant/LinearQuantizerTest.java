@@ -244,7 +244,7 @@ class LinearQuantizerTest {
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("need moments");
     }
-    InputMoments none = InputMoments.empty(3, CHANNELS, BOUNDS);
+    InputMoments none = InputMoments.empty(3, CHANNELS, true, BOUNDS);
     assertThatThrownBy(
             () -> LinearQuantizer.of(settings(WeightRounding.GPTQ, true, true), none, null, null))
         .isInstanceOf(NoisyQuantException.class)
@@ -363,7 +363,7 @@ class LinearQuantizerTest {
   }
 
   private static InputMoments moments(float[] z, float[] x) {
-    InputMoments m = InputMoments.empty(3, CHANNELS, BOUNDS);
+    InputMoments m = InputMoments.empty(3, CHANNELS, true, BOUNDS);
     float[] weights = new float[TOKENS];
     for (int t = 0; t < TOKENS; t++) {
       weights[t] = tokenWeight(t);

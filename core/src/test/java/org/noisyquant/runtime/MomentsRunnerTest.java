@@ -36,8 +36,8 @@ class MomentsRunnerTest {
   void agreesWithThePlainLoop() {
     for (int channels : new int[] {1, 3, CHANNELS}) {
       float[] weights = {20f, 1f, 1f, 0f, 0.3f, 1f, 1f, 1f, 1f};
-      InputMoments fast = moments(channels, weights, runner.newRun());
-      InputMoments plain = moments(channels, weights, new PlainTokenProducts());
+      InputMoments fast = moments(channels, true, weights, runner.newRun());
+      InputMoments plain = moments(channels, true, weights, new PlainTokenProducts());
 
       assertThat(fast.weight()).isEqualTo(plain.weight());
       for (int i = 0; i < channels; i++) {
@@ -54,6 +54,18 @@ class MomentsRunnerTest {
   }
 
   @Test
+  void withoutCrossProductsTheOthersAgreeWithThePlainLoop() {
+    InputMoments fast = moments(CHANNELS, false, null, runner.newRun());
+    InputMoments plain = moments(CHANNELS, false, null, new PlainTokenProducts());
+
+    for (int i = 0; i < CHANNELS; i++) {
+      for (int j = 0; j < CHANNELS; j++) {
+        assertThat(fast.quantizedMoment(i, j)).isCloseTo(plain.quantizedMoment(i, j), within(2e-6));
+      }
+    }
+  }
+
+  @Test
   void buffersOfALargerImageDoNotShowInASmallerOne() {
     MomentsRunner.Run used = runner.newRun();
     moments(CHANNELS, null, used);
@@ -64,7 +76,7 @@ class MomentsRunnerTest {
 
   @Test
   void anImageWithoutTokensAddsNothing() {
-    InputMoments m = InputMoments.empty(0, 3, new InputMoments.Bounds(1, 1));
+    InputMoments m = InputMoments.empty(0, 3, true, new InputMoments.Bounds(1, 1));
     byte[] before = m.toBytes();
 
     m.update(new float[0], new float[0], 0, null, runner.newRun());
@@ -90,7 +102,12 @@ class MomentsRunnerTest {
   }
 
   private static InputMoments moments(int channels, float[] weights, TokenProducts products) {
-    InputMoments m = InputMoments.empty(0, channels, new InputMoments.Bounds(10, 100));
+    return moments(channels, true, weights, products);
+  }
+
+  private static InputMoments moments(
+      int channels, boolean cross, float[] weights, TokenProducts products) {
+    InputMoments m = InputMoments.empty(0, channels, cross, new InputMoments.Bounds(10, 100));
     Random random = new Random(channels);
     for (int tokens : new int[] {9, 2, 9}) {
       float[] z = new float[tokens * channels];

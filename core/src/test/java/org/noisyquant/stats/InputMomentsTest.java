@@ -24,7 +24,7 @@ class InputMomentsTest {
 
   @Test
   void averagesOverWeightedTokens() {
-    InputMoments m = InputMoments.empty(0, 2, BOUNDS);
+    InputMoments m = InputMoments.empty(0, 2, true, BOUNDS);
 
     m.update(new float[] {1, 2, 3, 4}, new float[] {2, 0, 0, 2}, 2, new float[] {1f, 3f}, PRODUCTS);
 
@@ -45,8 +45,8 @@ class InputMomentsTest {
 
   @Test
   void withoutTokenWeightsEveryTokenCountsOne() {
-    InputMoments implied = InputMoments.empty(0, 1, BOUNDS);
-    InputMoments given = InputMoments.empty(0, 1, BOUNDS);
+    InputMoments implied = InputMoments.empty(0, 1, true, BOUNDS);
+    InputMoments given = InputMoments.empty(0, 1, true, BOUNDS);
 
     implied.update(new float[] {1, 5}, new float[] {2, 4}, 2, null, PRODUCTS);
     given.update(new float[] {1, 5}, new float[] {2, 4}, 2, new float[] {1, 1}, PRODUCTS);
@@ -87,7 +87,7 @@ class InputMomentsTest {
   void mergingAnEmptyOneChangesNothing() {
     InputMoments m = images(0, 5);
     byte[] before = m.toBytes();
-    InputMoments empty = InputMoments.empty(4, CHANNELS, BOUNDS);
+    InputMoments empty = InputMoments.empty(4, CHANNELS, true, BOUNDS);
 
     m.merge(empty);
     assertThat(m.toBytes()).isEqualTo(before);
@@ -112,6 +112,30 @@ class InputMomentsTest {
         assertThat(back.crossMoment(i, j)).isEqualTo(m.crossMoment(i, j));
       }
     }
+  }
+
+  @Test
+  void withoutCrossProductsTheOtherMomentsAreTheSame() {
+    InputMoments with = images(0, 10);
+    InputMoments without = InputMoments.empty(4, CHANNELS, false, BOUNDS);
+    for (int i = 0; i < 10; i++) {
+      without.update(values(2 * i), values(2 * i + 1), TOKENS, weights(), PRODUCTS);
+    }
+
+    InputMoments back = InputMoments.fromBytes(without.toBytes());
+
+    assertThat(without.toBytes().length).isLessThan(with.toBytes().length);
+    assertThat(back.toBytes()).isEqualTo(without.toBytes());
+    assertThat(back.hasCross()).isFalse();
+    for (int i = 0; i < CHANNELS; i++) {
+      assertThat(back.inputMean(i)).isEqualTo(with.inputMean(i));
+      for (int j = 0; j < CHANNELS; j++) {
+        assertThat(back.quantizedCovariance(i, j)).isEqualTo(with.quantizedCovariance(i, j));
+      }
+    }
+    assertThatThrownBy(() -> back.crossCovariance(0, 1))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("without cross products");
   }
 
   @Test
@@ -168,18 +192,19 @@ class InputMomentsTest {
 
     for (InputMoments other :
         List.of(
-            InputMoments.empty(5, CHANNELS, BOUNDS),
-            InputMoments.empty(4, CHANNELS + 1, BOUNDS),
-            InputMoments.empty(4, CHANNELS, wider))) {
+            InputMoments.empty(5, CHANNELS, true, BOUNDS),
+            InputMoments.empty(4, CHANNELS + 1, true, BOUNDS),
+            InputMoments.empty(4, CHANNELS, false, BOUNDS),
+            InputMoments.empty(4, CHANNELS, true, wider))) {
       assertThatThrownBy(() -> m.merge(other))
           .isInstanceOf(NoisyQuantException.class)
-          .hasMessageContaining("different sites or bounds");
+          .hasMessageContaining("different sites, bounds or products");
     }
   }
 
   @Test
   void whatExceedsTheBoundsIsAnErrorAndAddsNothing() {
-    InputMoments m = InputMoments.empty(4, 1, new InputMoments.Bounds(10, 3));
+    InputMoments m = InputMoments.empty(4, 1, true, new InputMoments.Bounds(10, 3));
     float[] one = {1f};
     m.update(new float[] {1, 2}, new float[] {3, 4}, 2, null, PRODUCTS);
     byte[] before = m.toBytes();
@@ -193,7 +218,7 @@ class InputMomentsTest {
 
   @Test
   void refusesATokenWeightThatIsNegativeOrNoNumber() {
-    InputMoments m = InputMoments.empty(4, 1, BOUNDS);
+    InputMoments m = InputMoments.empty(4, 1, true, BOUNDS);
     for (float weight : new float[] {-1f, Float.NaN}) {
       assertThatThrownBy(
               () -> m.update(new float[1], new float[1], 1, new float[] {weight}, PRODUCTS))
@@ -208,7 +233,7 @@ class InputMomentsTest {
     for (float bad : new float[] {Float.NaN, Float.NEGATIVE_INFINITY}) {
       float[] z = new float[TOKENS * CHANNELS];
       z[2 * CHANNELS + 3] = bad;
-      InputMoments m = InputMoments.empty(4, CHANNELS, BOUNDS);
+      InputMoments m = InputMoments.empty(4, CHANNELS, true, BOUNDS);
 
       assertThatExceptionOfType(NoisyQuantException.class)
           .isThrownBy(() -> m.update(z, new float[TOKENS * CHANNELS], TOKENS, null, PRODUCTS))
@@ -226,7 +251,7 @@ class InputMomentsTest {
   }
 
   private static InputMoments images(int from, int to) {
-    InputMoments m = InputMoments.empty(4, CHANNELS, BOUNDS);
+    InputMoments m = InputMoments.empty(4, CHANNELS, true, BOUNDS);
     for (int i = from; i < to; i++) {
       m.update(values(2 * i), values(2 * i + 1), TOKENS, weights(), PRODUCTS);
     }

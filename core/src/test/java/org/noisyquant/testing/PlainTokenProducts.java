@@ -16,7 +16,7 @@ public final class PlainTokenProducts implements TokenProducts {
         for (int j = c; j < channels; j++) {
           quantized[j - c] += left * z[t * channels + j];
         }
-        for (int j = 0; j < channels; j++) {
+        for (int j = 0; j < channels && x != null; j++) {
           cross[j] += left * x[t * channels + j];
         }
       }

@@ -44,7 +44,10 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
   private static final StructType PASS =
       new StructType().add("key", DataTypes.IntegerType).add("moments", DataTypes.BinaryType);
 
-  private static final long BYTES_OF_PRODUCT = 12;
+  /** Of z·zᵀ and z·xᵀ, a square of channels each; the first is symmetric. */
+  private static final long BYTES_OF_PRODUCT = 4;
+
+  private static final long BYTES_OF_CROSS_PRODUCT = 8;
 
   /**
    * A site and a variant of it, in one pass.
@@ -82,7 +85,7 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
       List<Task> tasks = new ArrayList<>();
       for (int tap = 0; tap < group.size(); tap++) {
         int position = group.get(tap);
-        for (Variant variant : Variant.values()) {
+        for (Variant variant : variants(decisions.get(position))) {
           NoisyQuantizer quantizer = variant.of(decisions.get(position)).quantizer();
           tasks.add(
               new Task(
@@ -91,7 +94,15 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
       }
       all.addAll(pass(images, spark, some, tasks, decisions));
     }
+    List<SiteWeights> same =
+        all.stream().filter(w -> decisions.get(w.position()).keepsBaseline()).toList();
+    same.forEach(w -> all.add(new SiteWeights(w.position(), Variant.BASELINE, w.layers())));
     return all;
+  }
+
+  /** Both, or the chosen one for both where they are the same. */
+  private static List<Variant> variants(SiteDecision decision) {
+    return decision.keepsBaseline() ? List.of(Variant.CHOSEN) : List.of(Variant.values());
   }
 
   private List<List<Integer>> groups() {
@@ -99,7 +110,7 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
     long held = Long.MAX_VALUE;
     for (int i = 0; i < tapped.sites().size(); i++) {
       long channels = tapped.sites().get(i).site().channels();
-      long bytes = Variant.values().length * BYTES_OF_PRODUCT * channels * channels;
+      long bytes = Variant.values().length * bytesOfProducts() * channels * channels;
       if (held > weights.rules().memory() - bytes) {
         groups.add(new ArrayList<>());
         held = 0;
@@ -108,6 +119,10 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
       held += bytes;
     }
     return groups;
+  }
+
+  private long bytesOfProducts() {
+    return BYTES_OF_PRODUCT + (weights.rules().compensation() ? BYTES_OF_CROSS_PRODUCT : 0);
   }
 
   private InputMoments.Bounds bounds(NoisyQuantizer quantizer, SiteSummary summary) {
@@ -184,7 +199,9 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
       this.tasks = tasks;
       for (Task task : tasks) {
         ActivationSite site = some.sites().get(task.tap()).site();
-        sums.add(InputMoments.empty(site.index(), site.channels(), task.bounds()));
+        sums.add(
+            InputMoments.empty(
+                site.index(), site.channels(), weights.rules().compensation(), task.bounds()));
       }
     }
 

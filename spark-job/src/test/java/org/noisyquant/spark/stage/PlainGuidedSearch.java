@@ -233,7 +233,10 @@ final class PlainGuidedSearch {
     }
     InputMoments moments =
         InputMoments.empty(
-            plan.site().index(), channels, new InputMoments.Bounds(magnitude, weight));
+            plan.site().index(),
+            channels,
+            settings.weights().compensation(),
+            new InputMoments.Bounds(magnitude, weight));
     MomentsRunner.Run run = products.newRun();
     all.forEach(t -> moments.update(t.z, t.x, t.weights.length, t.weights, run));
     return moments;
