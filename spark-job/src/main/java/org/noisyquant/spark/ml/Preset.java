@@ -35,16 +35,12 @@ enum Preset {
           .setMomentsTokenFraction(0.25);
     }
   },
-  /** With one image pass more: weights fitted to the quantized input, GPTQ, weighted tokens. */
+  /** With one image pass more: GPTQ on the quantized input, weighted tokens. */
   BEST {
     @Override
     void applyTo(NoisyQuant estimator) {
       BALANCED.applyTo(estimator);
-      estimator
-          .setPrefixWeight(20)
-          .setWeightRounding("gptq")
-          .setWeightCompensation(true)
-          .setMomentsTokenFraction(1);
+      estimator.setPrefixWeight(20).setWeightRounding("gptq").setMomentsTokenFraction(1);
     }
   };
 
