@@ -176,7 +176,11 @@ final class GraphIndex {
     }
     List<Long> permutation =
         attribute(node, "perm").map(AttributeProto::getIntsList).orElse(List.of(1L, 0L));
-    return Optional.of(permutation.get(0) == 0 ? constant : constant.transposed());
+    return permutation.equals(List.of(0L, 1L))
+        ? Optional.of(constant)
+        : permutation.equals(List.of(1L, 0L))
+            ? Optional.of(constant.transposed())
+            : Optional.empty();
   }
 
   private Optional<Constant> reshaped(Constant constant, NodeProto node) {
@@ -185,25 +189,28 @@ final class GraphIndex {
       return Optional.empty();
     }
     int[] shape = new int[target.get().length];
-    int known = 1;
+    int elements = constant.elements();
+    int left = elements;
     int inferred = -1;
     for (int i = 0; i < shape.length; i++) {
       long dim = target.get()[i];
       if (dim == 0 && i < constant.rank()) {
         dim = constant.shape()[i];
       }
-      if (dim == -1) {
+      if (dim == -1 && inferred < 0) {
         inferred = i;
+      } else if (dim < 1 || left % dim != 0) {
+        return Optional.empty();
       } else {
-        shape[i] = Math.toIntExact(dim);
-        known *= shape[i];
+        shape[i] = (int) dim;
+        left /= shape[i];
       }
     }
-    if (inferred >= 0 && known > 0) {
-      shape[inferred] = constant.elements() / known;
+    if (inferred >= 0) {
+      shape[inferred] = left;
+      left = 1;
     }
-    Constant result = constant.reshaped(shape);
-    return result.elements() == constant.elements() ? Optional.of(result) : Optional.empty();
+    return left == 1 && elements > 0 ? Optional.of(constant.reshaped(shape)) : Optional.empty();
   }
 
   private Optional<Constant> squeezed(Constant constant, NodeProto node) {
@@ -234,15 +241,17 @@ final class GraphIndex {
       return Optional.empty();
     }
     int rank = constant.rank() + axes.get().length;
-    int[] shape = new int[rank];
+    Set<Integer> added = new HashSet<>();
     for (long axis : axes.get()) {
-      shape[Math.floorMod(axis, rank)] = 1;
+      added.add(Math.floorMod(axis, rank));
     }
+    if (added.size() < axes.get().length) {
+      return Optional.empty();
+    }
+    int[] shape = new int[rank];
     int next = 0;
     for (int i = 0; i < rank; i++) {
-      if (shape[i] == 0) {
-        shape[i] = constant.shape()[next++];
-      }
+      shape[i] = added.contains(i) ? 1 : constant.shape()[next++];
     }
     return Optional.of(constant.reshaped(shape));
   }

@@ -12,6 +12,7 @@ import ai.onnx.proto.OnnxMl.TypeProto;
 import ai.onnx.proto.OnnxMl.ValueInfoProto;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.noisyquant.error.ErrorCode;
@@ -21,6 +22,9 @@ import org.noisyquant.error.NoisyQuantException;
 final class ModelChecks {
   /** The first opset with a per-channel axis in DequantizeLinear. */
   static final int MINIMAL_OPSET = 13;
+
+  /** Three channels of its square are still counted by an int. */
+  private static final int LARGEST_SIDE = 16_384;
 
   private static final Set<String> STANDARD_DOMAINS = Set.of("", "ai.onnx");
   private static final Set<String> QUANTIZED =
@@ -35,6 +39,37 @@ final class ModelChecks {
           "QGemm",
           "QAttention",
           "MatMulNBits");
+
+  /** Least inputs of the operators whose inputs are read here, as ONNX has them. */
+  private static final Map<String, Integer> LEAST_INPUTS =
+      Map.ofEntries(
+          Map.entry("Add", 2),
+          Map.entry("Attention", 3),
+          Map.entry("Cast", 1),
+          Map.entry("Conv", 2),
+          Map.entry("Div", 2),
+          Map.entry("Expand", 2),
+          Map.entry("Gather", 2),
+          Map.entry("Gemm", 2),
+          Map.entry("GlobalAveragePool", 1),
+          Map.entry("Identity", 1),
+          Map.entry("IsNaN", 1),
+          Map.entry("LayerNormalization", 2),
+          Map.entry("MatMul", 2),
+          Map.entry("Mul", 2),
+          Map.entry("Pad", 1),
+          Map.entry("Pow", 2),
+          Map.entry("ReduceMean", 1),
+          Map.entry("Reshape", 2),
+          Map.entry("Shape", 1),
+          Map.entry("Slice", 3),
+          Map.entry("Softmax", 1),
+          Map.entry("Split", 1),
+          Map.entry("Squeeze", 1),
+          Map.entry("Sub", 2),
+          Map.entry("Transpose", 1),
+          Map.entry("Unsqueeze", 2),
+          Map.entry("Where", 3));
 
   private static final Set<String> RANDOM =
       Set.of(
@@ -120,6 +155,16 @@ final class ModelChecks {
                 + node.getDomain()
                 + "; export it with standard ONNX operators, local functions inlined");
       }
+      if (node.getOutputCount() == 0 || node.getInputCount() < LEAST_INPUTS.getOrDefault(op, 0)) {
+        throw unreadable(
+            "node "
+                + label(node)
+                + " has "
+                + node.getInputCount()
+                + " inputs and "
+                + node.getOutputCount()
+                + " outputs");
+      }
       for (AttributeProto attribute : node.getAttributeList()) {
         if (attribute.hasT()) {
           tensor(attribute.getT(), "constant of node " + label(node));
@@ -168,7 +213,11 @@ final class ModelChecks {
               "node " + label(node) + " reads " + input + ", which nothing before it makes");
         }
       }
-      known.addAll(node.getOutputList());
+      for (String output : node.getOutputList()) {
+        if (!output.isEmpty() && !known.add(output)) {
+          throw unreadable("node " + label(node) + " makes " + output + ", which is there already");
+        }
+      }
     }
     for (ValueInfoProto output : graph.getOutputList()) {
       if (!known.contains(output.getName())) {
@@ -201,6 +250,9 @@ final class ModelChecks {
     }
     if (dims.size() != 4 || (dims.get(1).hasDimValue() && dims.get(1).getDimValue() != 3)) {
       throw unsupported(where, shown + " is no image [batch, 3, height, width]");
+    }
+    if (dims.get(2).getDimValue() > LARGEST_SIDE || dims.get(3).getDimValue() > LARGEST_SIDE) {
+      throw unsupported(where, shown + " is larger than " + LARGEST_SIDE + " pixels on a side");
     }
     if (!isPositive(dims.get(2)) || !isPositive(dims.get(3))) {
       throw unsupported(

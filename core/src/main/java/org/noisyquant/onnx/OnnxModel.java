@@ -30,6 +30,7 @@ import org.noisyquant.graph.ModelGraph;
 public final class OnnxModel {
   private final ModelProto proto;
   private final byte[] bytes;
+  private final String where;
   private final String sha256;
   private final ModelGraph graph;
   private final Map<LinearLayer, SiteFinder.Found> layers;
@@ -37,6 +38,7 @@ public final class OnnxModel {
   private OnnxModel(ModelProto proto, byte[] bytes, String where) {
     this.proto = proto;
     this.bytes = bytes;
+    this.where = where;
     this.sha256 = digest(bytes);
     ModelChecks.check(proto, where);
     GraphProto graphProto = proto.getGraph();
@@ -125,6 +127,10 @@ public final class OnnxModel {
 
   private int classes(ValueInfoProto logits, String where) {
     Dimension dim = logits.getType().getTensorType().getShape().getDim(1);
+    if (dim.getDimValue() > Integer.MAX_VALUE) {
+      throw ModelChecks.unsupported(
+          where, "its output " + logits.getName() + " has " + dim.getDimValue() + " classes");
+    }
     if (dim.hasDimValue() && dim.getDimValue() > 0) {
       return Math.toIntExact(dim.getDimValue());
     }
@@ -146,18 +152,26 @@ public final class OnnxModel {
     return graph;
   }
 
-  /** Weight W of a layer, [inputs, outputs] row-major, however the model stores it. */
+  /**
+   * Weight W of a layer, [inputs, outputs] row-major, however the model stores it.
+   *
+   * @throws NoisyQuantException MODEL_UNREADABLE at NaN or infinity
+   */
   public float[] weight(LinearLayer layer) {
-    return found(layer).weight().values();
+    return finite(layer, "weight", found(layer).weight().values());
   }
 
-  /** Bias b of a layer, [outputs]; zeros where there is none. */
+  /**
+   * Bias b of a layer, [outputs]; zeros where there is none.
+   *
+   * @throws NoisyQuantException MODEL_UNREADABLE at NaN or infinity
+   */
   public float[] bias(LinearLayer layer) {
     Constant bias = found(layer).bias();
     if (bias == null) {
       return new float[layer.outputs()];
     }
-    float[] values = bias.values();
+    float[] values = finite(layer, "bias", bias.values());
     if (values.length == layer.outputs()) {
       return values;
     }
@@ -165,6 +179,27 @@ public final class OnnxModel {
     float[] row = new float[layer.outputs()];
     Arrays.fill(row, values[0]);
     return row;
+  }
+
+  private float[] finite(LinearLayer layer, String what, float[] values) {
+    for (int i = 0; i < values.length; i++) {
+      if (!Float.isFinite(values[i])) {
+        throw new NoisyQuantException(
+            ErrorCode.MODEL_UNREADABLE,
+            "Model "
+                + where
+                + ": "
+                + what
+                + " "
+                + i
+                + " of layer "
+                + layer.name()
+                + " is "
+                + values[i]
+                + ". The file is damaged, or its training diverged.");
+      }
+    }
+    return values;
   }
 
   /** The nodes that make up a layer. */

@@ -220,6 +220,11 @@ final class PrefixTokens {
       return null;
     }
     long[] steps = node.getInputCount() > 4 ? graph.integers(node.getInput(4)).orElse(null) : null;
+    if (starts.length != axes.length
+        || ends.length != axes.length
+        || (steps != null && steps.length != axes.length)) {
+      return null;
+    }
     Tokens result = input;
     for (int i = 0; i < axes.length && result != null; i++) {
       if (input.isAxis(axes[i])) {
@@ -243,7 +248,9 @@ final class PrefixTokens {
     }
     Optional<long[]> sizes = graph.axes(node, "split", 1);
     long start = 0;
-    for (int i = 0; sizes.isPresent() && i < node.getOutputCount(); i++) {
+    for (int i = 0;
+        sizes.isPresent() && i < Math.min(node.getOutputCount(), sizes.get().length);
+        i++) {
       Tokens part = input.slice(start, start + sizes.get()[i]);
       if (part != null) {
         tokens.put(node.getOutput(i), part);

@@ -107,7 +107,7 @@ final class SiteFinder {
     if (weight.rank() < 2) {
       return;
     }
-    if (weight.rank() != 2) {
+    if (weight.rank() != 2 || weight.elements() == 0) {
       skip(node, weight.root(), "its weight has shape " + Arrays.toString(weight.shape()));
     } else if (readsImage(node, left, weight)) {
       String product = node.getOutput(0);
@@ -147,6 +147,10 @@ final class SiteFinder {
       } else if (graph.dependsOnImage(left) && !graph.dependsOnImage(node.getInput(1))) {
         skipComputed(node, node.getInput(1));
       }
+      return;
+    }
+    if (stored.rank() != 2 || stored.elements() == 0) {
+      skip(node, stored.root(), "its weight has shape " + Arrays.toString(stored.shape()));
       return;
     }
     boolean transposed = GraphIndex.integerAttribute(node, "transB", 0) != 0;

@@ -51,10 +51,15 @@ final class TensorCodec {
    * checked: floats and integers that can be weights, biases, shapes or axes.
    */
   static String sizeDefect(TensorProto tensor) {
-    long elements;
+    long elements = -1;
     try {
       elements = elements(tensor.getDimsList());
     } catch (ArithmeticException e) {
+      // no size at all
+    }
+    if (elements < 0
+        || elements > Integer.MAX_VALUE
+        || tensor.getDimsList().stream().anyMatch(dim -> dim > Integer.MAX_VALUE)) {
       return "has the impossible shape " + tensor.getDimsList();
     }
     int width = bytesPerElement(tensor.getDataType());

@@ -12,8 +12,18 @@ import java.util.Arrays;
  * @param length tokens in all where known, else −1
  */
 record Tokens(int prefix, boolean pure, int axis, int rank, long length) {
+  /** Checks that the tensor has the axis. */
+  Tokens {
+    if (axis < 0 || axis >= rank) {
+      throw new IllegalArgumentException("axis " + axis + " of " + rank);
+    }
+  }
+
+  /** The same tokens counted by another axis; null if there is no such axis. */
   Tokens at(int newAxis, int newRank) {
-    return new Tokens(prefix, pure, newAxis, newRank, length);
+    return newAxis >= 0 && newAxis < newRank
+        ? new Tokens(prefix, pure, newAxis, newRank, length)
+        : null;
   }
 
   Tokens ofLength(long newLength) {
@@ -35,8 +45,11 @@ record Tokens(int prefix, boolean pure, int axis, int rank, long length) {
     return Math.floorMod(named, rank) == axis;
   }
 
-  /** After these axes are gone; null when the token axis is among them. */
+  /** After these axes are gone; null when the token axis is among them, or they are too many. */
   Tokens without(long... axes) {
+    if (axes.length >= rank) {
+      return null;
+    }
     int newAxis = axis;
     for (long removed : axes) {
       if (isAxis(removed)) {

@@ -128,6 +128,73 @@ class ModelErrorsTest {
   }
 
   @Test
+  void aNodeWithoutItsInputsIsUnreadable() {
+    refusesUnreadable(valid().node("MatMul", List.of("x"), "y").bytes(), "MatMul", "1 inputs");
+  }
+
+  @Test
+  void aTensorThatIsMadeTwiceIsUnreadable() {
+    refusesUnreadable(
+        valid().node("Relu", List.of("x"), "y").node("Relu", List.of("y"), "y").bytes(),
+        "makes y, which is there already");
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {-1, Long.MAX_VALUE, 1L << 40})
+  void aWeightOfImpossibleShapeIsUnreadable(long dim) {
+    ModelProto.Builder model = valid().build().toBuilder();
+    model.getGraphBuilder().getInitializerBuilder(1).setDims(0, dim).addDims(0);
+
+    refusesUnreadable(model.build().toByteArray(), "head.weight", "impossible shape", "" + dim);
+  }
+
+  @ParameterizedTest
+  @ValueSource(floats = {Float.NaN, Float.NEGATIVE_INFINITY})
+  void aWeightThatIsNoNumberIsRefusedWithItsLayer(float bad) {
+    ModelProto.Builder builder = valid().build().toBuilder();
+    builder.getGraphBuilder().getInitializerBuilder(1).setFloatData(7, bad);
+    OnnxModel model = OnnxModel.parse(builder.build().toByteArray(), "some/model.onnx");
+    LinearLayer head = model.graph().sites().get(0).layers().get(0);
+
+    NoisyQuantException refusal =
+        catchThrowableOfType(NoisyQuantException.class, () -> model.weight(head));
+
+    assertThat(refusal.code()).isEqualTo(ErrorCode.MODEL_UNREADABLE);
+    assertThat(refusal)
+        .hasMessageContainingAll("some/model.onnx", "weight 7 of layer head is " + bad);
+  }
+
+  @Test
+  void moreClassesThanAnArrayHoldsAreUnsupported() {
+    GraphBuilder builder = valid();
+    builder
+        .graph()
+        .getOutputBuilder(0)
+        .getTypeBuilder()
+        .getTensorTypeBuilder()
+        .getShapeBuilder()
+        .getDimBuilder(1)
+        .setDimValue(1L << 40);
+
+    refusesUnsupported(builder, "1099511627776 classes");
+  }
+
+  @Test
+  void anImageBeyondAnyCameraIsUnsupported() {
+    GraphBuilder builder = valid();
+    builder
+        .graph()
+        .getInputBuilder(0)
+        .getTypeBuilder()
+        .getTensorTypeBuilder()
+        .getShapeBuilder()
+        .getDimBuilder(3)
+        .setDimValue(1L << 31);
+
+    refusesUnsupported(builder, "larger than 16384 pixels");
+  }
+
+  @Test
   void anOldOpsetIsUnsupported() {
     refusesUnsupported(new GraphBuilder(12).tokens().pooledHead("x"), "opset is 12", "opset 13");
   }

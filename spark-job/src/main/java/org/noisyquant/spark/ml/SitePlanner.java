@@ -6,6 +6,7 @@ import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.graph.ActivationSite;
 import org.noisyquant.graph.ActivationSite.Role;
+import org.noisyquant.graph.LinearLayer;
 import org.noisyquant.graph.SiteSelection;
 import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.spark.stage.SitePlan;
@@ -33,7 +34,8 @@ final class SitePlanner {
   /**
    * The sites to quantize.
    *
-   * @throws NoisyQuantException NO_QUANTIZABLE_LAYER
+   * @throws NoisyQuantException NO_QUANTIZABLE_LAYER; MODEL_UNREADABLE at a weight that is NaN or
+   *     infinite
    */
   List<SitePlan> plan(OnnxModel model, String path) {
     SiteSelection selection = selection();
@@ -60,6 +62,13 @@ final class SitePlanner {
               "model %s has %d activation sites of linear layers, none of which is selected"
                   + " (quantization.include %s, .exclude %s, .head %s); `inspect` lists them",
               path, sites.size(), selection.include(), selection.exclude(), selection.head()));
+    }
+    for (SitePlan plan : plans) {
+      // Before any image is looked at.
+      for (LinearLayer layer : plan.site().layers()) {
+        model.weight(layer);
+        model.bias(layer);
+      }
     }
     return plans;
   }
