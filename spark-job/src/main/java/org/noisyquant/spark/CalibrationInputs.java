@@ -3,6 +3,8 @@ package org.noisyquant.spark;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.SparkSession;
+import org.noisyquant.onnx.OnnxModel;
+import org.noisyquant.runtime.ModelTrial;
 import org.noisyquant.spark.io.ModelFiles;
 import org.noisyquant.spark.stage.ImageSource;
 import org.noisyquant.spark.stage.Labels;
@@ -25,12 +27,14 @@ record CalibrationInputs(
    * Lists them and reads the labels.
    *
    * @throws org.noisyquant.error.NoisyQuantException NO_IMAGES, LABELS_INVALID, MISSING_VALUE for a
-   *     gate that needs labels, or for a model that cannot be read
+   *     gate that needs labels, or for a model that cannot be read or run
    */
   static CalibrationInputs list(SparkSession spark, JobConfig config) {
     Configuration hadoop = spark.sparkContext().hadoopConfiguration();
     // The model first: it is read again by the Estimator, but a wrong one costs no listing.
-    int classes = ModelFiles.model(hadoop, config.model().path()).graph().classes();
+    OnnxModel model = ModelFiles.model(hadoop, config.model().path());
+    ModelTrial.once(config.model().path(), model);
+    int classes = model.graph().classes();
     ImageSource all = ImageSource.list(spark, config.images().path());
     int count = config.images().count();
     if (count > all.names().size()) {

@@ -16,6 +16,7 @@ import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.evaluate.EvaluationResult;
 import org.noisyquant.image.Preprocessing;
 import org.noisyquant.onnx.OnnxModel;
+import org.noisyquant.runtime.ModelTrial;
 import org.noisyquant.spark.io.Metrics;
 import org.noisyquant.spark.io.ModelFiles;
 import org.noisyquant.spark.io.OutputFolder;
@@ -50,6 +51,7 @@ final class EvaluateStep implements JobStep {
                   config.evaluation().models().get(i),
                   JobKey.EVALUATION_MODELS.toString())));
     }
+    tryModels(path, model, compared);
     ImageSource all = ImageSource.list(spark, config.images().path());
     int count = config.images().count();
     ImageSource images = count == 0 ? all : all.sample(count, config.job().seed());
@@ -75,6 +77,21 @@ final class EvaluateStep implements JobStep {
     String table = result.toText();
     output.write("evaluation.txt", (table + "\n").getBytes(StandardCharsets.UTF_8));
     return table + String.format(Locale.ROOT, "%n%d images evaluated", result.images());
+  }
+
+  private static void tryModels(
+      String path, OnnxModel model, List<EvaluateStage.Subject> compared) {
+    try (ModelTrial trial = ModelTrial.open()) {
+      trial.run(path, model.bytes(), model.graph());
+      for (EvaluateStage.Subject subject : compared) {
+        try {
+          trial.run(subject.name(), subject.onnx(), model.graph());
+        } catch (NoisyQuantException e) {
+          throw new NoisyQuantException(
+              e.code(), "model " + subject.name() + " cannot be evaluated: " + e.getMessage());
+        }
+      }
+    }
   }
 
   private static EvaluationResult check(Evaluated evaluated, double maxBadFraction) {

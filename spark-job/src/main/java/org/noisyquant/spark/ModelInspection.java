@@ -15,6 +15,7 @@ import org.noisyquant.graph.SiteSelection;
 import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.onnx.SiteFolds;
 import org.noisyquant.runtime.FoldProbe;
+import org.noisyquant.runtime.ModelTrial;
 import org.noisyquant.spark.io.ModelFiles;
 
 /**
@@ -97,6 +98,7 @@ final class ModelInspection implements InspectStep {
   public String describe(JobConfig config, Configuration hadoop, boolean json) {
     String path = config.model().path();
     OnnxModel model = ModelFiles.model(hadoop, path);
+    ModelTrial.once(path, model);
     ModelGraph graph = model.graph();
     // Without the flag a model can be inspected on its own.
     config

@@ -1,0 +1,253 @@
+package org.noisyquant.runtime;
+
+import ai.onnxruntime.OrtEnvironment;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
+import java.io.Writer;
+import java.net.URISyntaxException;
+import java.net.URL;
+import java.net.URLDecoder;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.CodeSource;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.stream.Stream;
+import org.noisyquant.error.ErrorCode;
+import org.noisyquant.error.NoisyQuantException;
+import org.noisyquant.graph.ModelGraph;
+import org.noisyquant.onnx.OnnxModel;
+
+/**
+ * Runs models once in a process of their own before they run in this one: ONNX Runtime can abort
+ * its process on a damaged model, or not come back, and would take a driver with all that it has
+ * computed, or one executor after the other, with it.
+ *
+ * <p>The process is a second JVM of the same Java with ONNX Runtime and this package. Where that
+ * cannot be started (the classes are in no local file, no {@code bin/java}), models are not tried.
+ * Not thread-safe.
+ */
+public final class ModelTrial implements AutoCloseable {
+  private static final Duration PATIENCE = Duration.ofMinutes(10);
+
+  private final Duration patience;
+  private final Path folder;
+  private Process process;
+  private Writer questions;
+  private BufferedReader answers;
+
+  private ModelTrial(Duration patience, Path folder) {
+    this.patience = patience;
+    this.folder = folder;
+  }
+
+  /** Opens a trial; its process starts with the first model. */
+  public static ModelTrial open() {
+    return open(PATIENCE);
+  }
+
+  /**
+   * Opens a trial.
+   *
+   * @param patience how long loading and running one model may take
+   */
+  static ModelTrial open(Duration patience) {
+    try {
+      return new ModelTrial(patience, Files.createTempDirectory("noisyquant-trial"));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /**
+   * Runs one FP32 model, as {@link #run} does.
+   *
+   * @param name how to call it in messages
+   */
+  public static void once(String name, OnnxModel model) {
+    try (ModelTrial trial = open()) {
+      trial.run(name, model.bytes(), model.graph());
+    }
+  }
+
+  /**
+   * Runs a model on an image of zeros.
+   *
+   * @param name how to call the model in messages
+   * @param model an ONNX file in one piece
+   * @param graph what its image and its output are, or are to be
+   * @throws NoisyQuantException MODEL_RUN_FAILED if ONNX Runtime refuses the model, crashes on it
+   *     or does not finish; MODEL_UNSUPPORTED if it has not one input
+   */
+  public void run(String name, byte[] model, ModelGraph graph) {
+    run(name, model, graph.height(), graph.width(), graph.output());
+  }
+
+  void run(String name, byte[] model, int height, int width, String output) {
+    Optional<List<Path>> classPath = classPath();
+    if (classPath.isEmpty()) {
+      return;
+    }
+    try {
+      Path file = Files.write(folder.resolve("model.onnx"), model);
+      if (process == null && !start(classPath.get())) {
+        return;
+      }
+      questions.write(
+          height + " " + width + " " + encoded(output) + " " + encoded(file.toString()) + "\n");
+      questions.flush();
+      check(name, answer(name));
+    } catch (IOException e) {
+      throw crashed(name, "");
+    }
+  }
+
+  /** Ends the process and removes its files. */
+  @Override
+  public void close() {
+    stop();
+    try (Stream<Path> files = Files.walk(folder)) {
+      files.sorted(Comparator.reverseOrder()).forEach(path -> path.toFile().delete());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  static String encoded(String text) {
+    return URLEncoder.encode(text, StandardCharsets.UTF_8);
+  }
+
+  static String decoded(String text) {
+    return URLDecoder.decode(text, StandardCharsets.UTF_8);
+  }
+
+  private boolean start(List<Path> classPath) {
+    ProcessBuilder builder =
+        new ProcessBuilder(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-Xmx256m",
+            "-XX:MaxDirectMemorySize=1g",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-XX:-CreateCoredumpOnCrash",
+            "-XX:ErrorFile=" + folder.resolve("crash.log"),
+            "-Djava.io.tmpdir=" + folder,
+            "-cp",
+            String.join(
+                System.getProperty("path.separator"),
+                classPath.stream().map(Path::toString).toList()),
+            TrialProcess.class.getName());
+    String natives = System.getProperty("onnxruntime.native.path");
+    if (natives != null) {
+      builder.command().add(1, "-Donnxruntime.native.path=" + natives);
+    }
+    try {
+      process = builder.directory(folder.toFile()).redirectErrorStream(true).start();
+    } catch (IOException e) {
+      return false;
+    }
+    questions = process.outputWriter(StandardCharsets.UTF_8);
+    answers =
+        new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
+    return true;
+  }
+
+  private void stop() {
+    if (process != null) {
+      process.destroyForcibly();
+      process.onExit().join();
+      process = null;
+    }
+  }
+
+  /** What the process says of the model. */
+  private String answer(String name) {
+    List<String> printed = new ArrayList<>();
+    CompletableFuture<Optional<String>> line = CompletableFuture.supplyAsync(() -> read(printed));
+    try {
+      return line.get(patience.toMillis(), TimeUnit.MILLISECONDS)
+          .orElseThrow(
+              () -> crashed(name, printed.isEmpty() ? "" : printed.get(printed.size() - 1)));
+    } catch (TimeoutException e) {
+      stop();
+      throw failed(
+          "model "
+              + name
+              + " did not come back from ONNX Runtime within "
+              + patience.toSeconds()
+              + " s");
+    } catch (ExecutionException e) {
+      throw crashed(name, "");
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      stop();
+      throw failed("the trial of model " + name + " was interrupted");
+    }
+  }
+
+  /** The next answer; nothing at the end. */
+  private Optional<String> read(List<String> printed) {
+    try {
+      for (String line = answers.readLine(); line != null; line = answers.readLine()) {
+        if (line.startsWith(TrialProcess.MARK)) {
+          return Optional.of(line.substring(TrialProcess.MARK.length()));
+        }
+        printed.add(line);
+      }
+      return Optional.empty();
+    } catch (IOException e) {
+      return Optional.empty();
+    }
+  }
+
+  private void check(String name, String answer) {
+    if (!answer.equals(TrialProcess.OK)) {
+      int space = answer.indexOf(' ');
+      throw new NoisyQuantException(
+          ErrorCode.valueOf(answer.substring(0, space)),
+          answer.substring(space + 1).replace(folder.resolve("model.onnx").toString(), name));
+    }
+  }
+
+  private NoisyQuantException crashed(String name, String last) {
+    stop();
+    return failed(
+        "ONNX Runtime crashed on model " + name + (last.isEmpty() ? "" : " (" + last + ")"));
+  }
+
+  private static NoisyQuantException failed(String what) {
+    return new NoisyQuantException(
+        ErrorCode.MODEL_RUN_FAILED, what + "; check the file, and that it runs in ONNX Runtime");
+  }
+
+  /** Where this package and ONNX Runtime are; nothing if one of them is in no local file. */
+  private static Optional<List<Path>> classPath() {
+    Set<Path> places = new LinkedHashSet<>();
+    for (Class<?> needed : List.of(ModelTrial.class, OrtEnvironment.class)) {
+      CodeSource source = needed.getProtectionDomain().getCodeSource();
+      URL place = source == null ? null : source.getLocation();
+      if (place == null || !place.getProtocol().equals("file")) {
+        return Optional.empty();
+      }
+      try {
+        places.add(Path.of(place.toURI()));
+      } catch (URISyntaxException e) {
+        return Optional.empty();
+      }
+    }
+    return Optional.of(List.copyOf(places));
+  }
+}

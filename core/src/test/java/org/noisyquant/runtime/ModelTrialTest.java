@@ -1,0 +1,85 @@
+package org.noisyquant.runtime;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import ai.onnx.proto.OnnxMl.TensorProto.DataType;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.noisyquant.error.ErrorCode;
+import org.noisyquant.error.NoisyQuantException;
+import org.noisyquant.testing.GraphBuilder;
+import org.noisyquant.testing.TestData;
+
+class ModelTrialTest {
+  private static ModelTrial trial;
+
+  @BeforeAll
+  static void open() {
+    trial = ModelTrial.open();
+  }
+
+  @AfterAll
+  static void close() {
+    trial.close();
+  }
+
+  @Test
+  void aModelThatRunsPasses() {
+    assertThatCode(
+            () ->
+                trial.run("good.onnx", TestData.fashionBytes("fashion_vit.onnx"), 28, 28, "logits"))
+        .doesNotThrowAnyException();
+  }
+
+  @Test
+  void whatOnnxRuntimeRefusesIsRefusedByTheNameOfTheModel() {
+    byte[] model =
+        new GraphBuilder(17)
+            .image()
+            .node("Reshape", List.of("pixel_values", "shape"), "logits", Map.of())
+            .input("shape", DataType.INT64, 2)
+            .output("logits", GraphBuilder.ANY, 3)
+            .bytes();
+
+    assertThatExceptionOfType(NoisyQuantException.class)
+        .isThrownBy(() -> trial.run("two-inputs.onnx", model, 4, 4, "logits"))
+        .withMessageContaining("two-inputs.onnx")
+        .withMessageContaining("shape")
+        .satisfies(e -> assertThat(e.code()).isEqualTo(ErrorCode.MODEL_UNSUPPORTED));
+    aModelThatRunsPasses();
+  }
+
+  @Test
+  void aModelThatOnnxRuntimeCrashesOnIsRefusedAndTheNextOneRuns() {
+    byte[] model =
+        new GraphBuilder(17)
+            .image()
+            .random("weight", 3)
+            .node("ConvTranspose", List.of("pixel_values", "weight"), "logits")
+            .output("logits", GraphBuilder.ANY, 3)
+            .bytes();
+
+    assertThatExceptionOfType(NoisyQuantException.class)
+        .isThrownBy(() -> trial.run("deadly.onnx", model, 4, 4, "logits"))
+        .withMessageContaining("ONNX Runtime crashed on model deadly.onnx")
+        .satisfies(e -> assertThat(e.code()).isEqualTo(ErrorCode.MODEL_RUN_FAILED));
+    aModelThatRunsPasses();
+  }
+
+  @Test
+  void aModelThatDoesNotFinishIsStopped() {
+    try (ModelTrial impatient = ModelTrial.open(Duration.ofMillis(1))) {
+      byte[] model = TestData.fashionBytes("fashion_vit.onnx");
+      assertThatExceptionOfType(NoisyQuantException.class)
+          .isThrownBy(() -> impatient.run("slow.onnx", model, 28, 28, "logits"))
+          .withMessageContaining("slow.onnx did not come back")
+          .satisfies(e -> assertThat(e.code()).isEqualTo(ErrorCode.MODEL_RUN_FAILED));
+    }
+  }
+}
