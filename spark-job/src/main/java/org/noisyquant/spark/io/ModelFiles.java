@@ -51,7 +51,15 @@ public final class ModelFiles {
       throw notFound(uri, key, e);
     } catch (IOException e) {
       throw new NoisyQuantException(
-          ErrorCode.MODEL_UNREADABLE, "model " + uri + " cannot be read: " + e.getMessage(), e);
+          ErrorCode.MODEL_UNREADABLE,
+          "model "
+              + uri
+              + " cannot be read ("
+              + e.getMessage()
+              + "); check "
+              + key
+              + " and the access to it",
+          e);
     }
   }
 

@@ -1,13 +1,15 @@
 package org.noisyquant.spark.stage;
 
+import java.net.URI;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import org.apache.hadoop.fs.Path;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.util.SerializableConfiguration;
@@ -18,10 +20,11 @@ import org.noisyquant.error.NoisyQuantException;
  * The JPEG and PNG files below a folder, or of a glob, on any Hadoop file system. Immutable: a
  * sorted listing on the driver; contents are read by the tasks that use them.
  *
- * <p>The listing is Spark's {@code binaryFile} source with nothing but its path column, which reads
- * no content. Contents are not read through that source: it would read every file that a sample
- * leaves out, could be brought to a given number of partitions only by a shuffle of all contents,
- * and fails the job where one file cannot be opened.
+ * <p>The listing is the file index of Spark's {@code binaryFile} source, which asks an object store
+ * for a thousand objects at a time, of many folders at once. Its rows are never asked for: even
+ * without their content they cost a request for each file. Contents are read by the tasks: that
+ * source would read every file that a sample leaves out, could be brought to a given number of
+ * partitions only by a shuffle of all contents, and fails the job where one file cannot be opened.
  */
 public final class ImageSource {
   /** File names that are read, whatever their case, as a Hadoop glob. */
@@ -55,19 +58,18 @@ public final class ImageSource {
   public static ImageSource list(SparkSession spark, String path, String key) {
     ImageLocation location =
         ImageLocation.find(path, key, spark.sparkContext().hadoopConfiguration());
-    List<String> names =
+    String[] files =
         spark
             .read()
             .format("binaryFile")
             .option("recursiveFileLookup", "true")
             .option("pathGlobFilter", IMAGE_NAMES)
             .load(location.pattern())
-            .select("path")
+            .inputFiles();
+    List<String> names =
+        Arrays.stream(files)
+            .map(file -> location.nameOf(new Path(URI.create(file)).toString()))
             .distinct()
-            .as(Encoders.STRING())
-            .collectAsList()
-            .stream()
-            .map(location::nameOf)
             .sorted()
             .toList();
     if (names.isEmpty()) {
