@@ -1,15 +1,9 @@
 package org.noisyquant.image;
 
 import java.awt.image.Raster;
-import java.io.ByteArrayInputStream;
-import java.io.IOException;
-import java.util.ArrayList;
 import java.util.Iterator;
-import java.util.List;
-import javax.imageio.ImageReader;
 import javax.imageio.spi.IIORegistry;
 import javax.imageio.spi.ImageReaderSpi;
-import javax.imageio.stream.MemoryCacheImageInputStream;
 
 /**
  * JPEG by the decoder of the Java runtime: a libjpeg with the accurate integer DCT and smooth
@@ -55,30 +49,15 @@ final class JpegReader {
   }
 
   private static Raster decode(JpegStream jpeg, String name) {
-    List<String> warnings = new ArrayList<>();
-    ImageReader reader = null;
-    try (MemoryCacheImageInputStream in =
-        new MemoryCacheImageInputStream(new ByteArrayInputStream(jpeg.content()))) {
-      reader = DECODER.createReaderInstance();
-      reader.addIIOReadWarningListener((source, warning) -> warnings.add(warning));
-      reader.setInput(in, true, true);
-      boolean inks =
-          jpeg.colours() == JpegStream.Colours.CMYK || jpeg.colours() == JpegStream.Colours.YCCK;
-      // The raster of the picture, never its getRGB: that would convert colour spaces.
-      Raster raster = inks ? reader.readRaster(0, null) : reader.read(0).getRaster();
-      for (String warning : warnings) {
-        if (isDamage(warning)) {
-          throw ImageDecoder.unreadable(name, "the JPEG is damaged (" + warning + ")");
-        }
-      }
-      return raster;
-    } catch (IOException | IllegalArgumentException | IndexOutOfBoundsException e) {
-      throw ImageDecoder.unreadable(name, "the JPEG cannot be decoded (" + e.getMessage() + ")", e);
-    } finally {
-      if (reader != null) {
-        reader.dispose();
-      }
-    }
+    boolean inks =
+        jpeg.colours() == JpegStream.Colours.CMYK || jpeg.colours() == JpegStream.Colours.YCCK;
+    return ImageIoDecoder.raster(
+        DECODER,
+        jpeg.content(),
+        reader -> inks ? reader.readRaster(0, null) : reader.read(0).getRaster(),
+        JpegReader::isDamage,
+        "JPEG",
+        name);
   }
 
   /**
