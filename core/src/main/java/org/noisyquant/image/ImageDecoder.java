@@ -9,13 +9,19 @@ import org.noisyquant.error.NoisyQuantException;
 /**
  * Decodes JPEG and PNG to the pixels of Pillow's {@code Image.open(file).convert("RGB")}: colour
  * profiles, gamma and the EXIF orientation are not applied, alpha is dropped, CMYK is converted the
- * naive way. Two differences are meant: 16-bit grey is scaled to 8 bits (Pillow clips it), and a
- * damaged file is an error also where Pillow would show what is left of it. Safe for any number of
- * threads.
+ * naive way. What a file is, its content says and not its name. Two differences are meant: 16-bit
+ * grey is scaled to 8 bits (Pillow clips it), and a damaged file is an error also where Pillow
+ * would show what is left of it. Safe for any number of threads.
  */
 public final class ImageDecoder {
   /** Largest picture that is decoded, in pixels: the limit of Pillow. */
   public static final long MAX_PIXELS = 178_956_970;
+
+  /** A picture of up to so many pixels is decoded however small its file is. */
+  private static final long UNQUESTIONED_PIXELS = 1 << 24;
+
+  /** Beyond the densest of JPEG (one bit for 64 pixels). */
+  private static final long MOST_PIXELS_PER_BYTE = 4096;
 
   private ImageDecoder() {}
 
@@ -24,8 +30,8 @@ public final class ImageDecoder {
    *
    * @param content the whole file
    * @param name what messages call it, such as its path
-   * @throws NoisyQuantException IMAGE_UNREADABLE if it is no JPEG or PNG, truncated, damaged, of a
-   *     form that is not supported, or larger than {@link #MAX_PIXELS}
+   * @throws NoisyQuantException IMAGE_UNREADABLE if it is of none of these formats, truncated,
+   *     damaged, of a form that is not supported, or larger than {@link #MAX_PIXELS}
    */
   public static RgbImage decode(byte[] content, String name) {
     if (content.length == 0) {
@@ -37,21 +43,12 @@ public final class ImageDecoder {
     if (startsWith(content, PngReader.SIGNATURE)) {
       return PngReader.read(content, name);
     }
-    throw unreadable(name, otherFormat(content) + "; only JPEG and PNG are read");
+    throw unreadable(name, otherFormat(content) + "; JPEG and PNG are read");
   }
 
   private static String otherFormat(byte[] content) {
     String start =
         new String(content, 0, Math.min(content.length, 12), StandardCharsets.ISO_8859_1);
-    if (start.startsWith("GIF8")) {
-      return "it is a GIF image";
-    }
-    if (start.startsWith("RIFF") && start.endsWith("WEBP")) {
-      return "it is a WebP image";
-    }
-    if (start.startsWith("BM")) {
-      return "it is a BMP image";
-    }
     if (start.startsWith("II*\0") || start.startsWith("MM\0*")) {
       return "it is a TIFF image";
     }
@@ -61,9 +58,33 @@ public final class ImageDecoder {
   }
 
   private static boolean startsWith(byte[] content, String hex) {
-    byte[] start = HexFormat.of().parseHex(hex);
-    return content.length >= start.length
-        && Arrays.equals(content, 0, start.length, start, 0, start.length);
+    return has(content, 0, hex);
+  }
+
+  private static boolean has(byte[] content, int at, String hex) {
+    byte[] expected = HexFormat.of().parseHex(hex);
+    int end = at + expected.length;
+    return content.length >= end && Arrays.equals(content, at, end, expected, 0, expected.length);
+  }
+
+  /**
+   * Refuses sizes that are absurd, or absurd for a file of so few bytes, before anything of that
+   * size is allocated.
+   */
+  static void checkSize(long width, long height, int bytes, String name) {
+    checkSize(width, height, name);
+    long pixels = width * height;
+    if (pixels > UNQUESTIONED_PIXELS && pixels > MOST_PIXELS_PER_BYTE * bytes) {
+      throw unreadable(
+          name,
+          "its header says "
+              + width
+              + "x"
+              + height
+              + " pixels, which its "
+              + bytes
+              + " bytes cannot hold");
+    }
   }
 
   /** Refuses absurd sizes before anything of that size is allocated. */

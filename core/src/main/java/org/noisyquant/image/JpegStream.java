@@ -116,7 +116,7 @@ record JpegStream(int width, int height, Colours colours, byte[] content) {
       }
       height = twoBytes(start + 1);
       width = twoBytes(start + 3);
-      ImageDecoder.checkSize(width, height, name);
+      ImageDecoder.checkSize(width, height, file.length, name);
       components = new int[count];
       for (int i = 0; i < count; i++) {
         components[i] = unsigned(start + 6 + 3 * i);
