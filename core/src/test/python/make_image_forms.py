@@ -1,0 +1,218 @@
+"""Writes image-forms.zip and image-forms.csv, which ImageFormsTest reads.
+
+    pip install pillow==13.0.0 numpy==2.4.6
+    python make_image_forms.py FOLDER
+
+Small pictures of every form that occurs, good and bad. For a good one the table has what Pillow (with
+libjpeg-turbo 3.2.0) makes of it: the SHA-256 of Image.open(file).convert("RGB").tobytes().
+There is one exception, which this script computes itself: 16-bit grey, which Pillow clips at 255. For a bad
+one the table has words of the reason to refuse it.
+"""
+
+import csv
+import hashlib
+import io
+import struct
+import sys
+import zipfile
+import zlib
+
+import numpy as np
+from PIL import Image, ImageCms
+
+W, H = 21, 13
+RNG = np.random.default_rng(20230618)
+
+
+def picture(width=W, height=H, noise=10):
+    y, x = np.mgrid[0:height, 0:width]
+    waves = [127 + 120 * np.sin(x / 5 + y / 9), 127 + 120 * np.cos(y / 6), 255 - 7 * x - 3 * y]
+    pixels = np.stack(waves, -1) + RNG.normal(0, noise, (height, width, 3))
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+RGB = picture()
+OTHER = picture(noise=40)
+GREY = RGB.convert("L")
+ALPHA = Image.fromarray(RNG.integers(0, 256, (H, W), dtype=np.uint8))
+RGBA = Image.merge("RGBA", (*RGB.split(), ALPHA))
+FEW = RGB.quantize(13)
+CMYK = Image.fromarray(RNG.integers(0, 256, (4, 5, 4), dtype=np.uint8), "CMYK").resize((W, H), Image.BICUBIC)
+ROWS = []
+FILES = {}
+
+
+def add(name, form, content, pixels=None, reason=None):
+    """A good file has the given pixels or else Pillow's; a bad one has a reason."""
+    size, digest = ("", ""), ""
+    if reason is None:
+        if pixels is None:
+            pixels = Image.open(io.BytesIO(content)).convert("RGB")
+        size, digest = pixels.size, hashlib.sha256(pixels.tobytes()).hexdigest()
+    assert name not in FILES and "," not in form + (reason or ""), name
+    FILES[name] = content
+    ROWS.append([name, form, *size, digest, reason or ""])
+
+
+def bad(name, form, content, reason):
+    add(name, form, content, reason=reason)
+
+
+def saved(image, form, **options):
+    stream = io.BytesIO()
+    image.save(stream, format=form, **options)
+    return stream.getvalue()
+
+
+def profile():
+    """sRGB's with red and blue exchanged: a reader that applies it is found out."""
+    content = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    content[24:36] = bytes(12)  # date of creation
+    red, blue = content.index(b"rXYZ"), content.index(b"bXYZ")
+    content[red : red + 4], content[blue : blue + 4] = b"bXYZ", b"rXYZ"
+    return bytes(content)
+
+
+def oriented(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
+def replaced(content, at, new):
+    return content[:at] + new + content[at + len(new) :]
+
+
+# PNG
+
+
+def chunk(kind, body):
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png(width, height, depth, colour, raw, extra=b"", interlaced=0):
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlaced)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + extra + chunk(b"IDAT", zlib.compress(raw, 9)) + chunk(b"IEND", b"")
+    )
+
+
+def filtered(array):
+    return b"".join(b"\0" + row.tobytes() for row in array)
+
+
+def packed(values, depth):
+    rows = []
+    for row in values:
+        bits = "".join(format(int(v), f"0{depth}b") for v in row)
+        bits += "0" * (-len(bits) % 8)
+        rows.append(int(bits, 2).to_bytes(len(bits) // 8, "big"))
+    return rows
+
+
+def pngs():
+    add("rgb.png", "PNG RGB", saved(RGB, "PNG"))
+    add("rgba.png", "PNG RGB with alpha", saved(RGBA, "PNG"))
+    add("grey.png", "PNG grey", saved(GREY, "PNG"))
+    add("grey_alpha.png", "PNG grey with alpha", saved(Image.merge("LA", (GREY, ALPHA)), "PNG"))
+    add("grey_key.png", "PNG grey with a transparent level", saved(GREY, "PNG", transparency=77))
+    for depth in (1, 2, 4):
+        rows = packed(np.asarray(GREY) >> (8 - depth), depth)
+        add(f"grey{depth}.png", f"PNG grey of {depth} bits", png(W, H, depth, 0, b"".join(b"\0" + r for r in rows)))
+    wide = RNG.integers(0, 65536, (H, W, 4)).astype(">u2")
+    grey16 = np.rint(wide[:, :, 0].astype(float) / 257).astype(np.uint8)
+    add("grey16.png", "PNG grey of 16 bits", png(W, H, 16, 0, filtered(wide[:, :, 0])),
+        pixels=Image.fromarray(grey16).convert("RGB"))
+    add("rgb16.png", "PNG RGB of 16 bits", png(W, H, 16, 2, filtered(wide[:, :, :3])))
+    add("grey_alpha16.png", "PNG grey with alpha of 16 bits", png(W, H, 16, 4, filtered(wide[:, :, :2])))
+    add("rgba16.png", "PNG RGB with alpha of 16 bits", png(W, H, 16, 6, filtered(wide)))
+    for bits, colours in ((1, 2), (2, 4), (4, 13), (8, 200)):
+        add(f"palette{bits}.png", f"PNG palette of {bits} bits", saved(RGB.quantize(colours), "PNG", bits=bits))
+    add("palette_alpha.png", "PNG palette with transparency", saved(FEW, "PNG", transparency=bytes(range(0, 130, 10))))
+    index = bytes(range(0, 16 * 16, 16))
+    add("palette_short.png", "PNG with indices beyond its palette",
+        png(16, 1, 8, 3, b"\0" + index, chunk(b"PLTE", bytes(range(30, 30 + 3 * 40)))))
+    passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+    adam7 = b"".join(filtered(np.ascontiguousarray(np.asarray(RGB)[y0::dy, x0::dx])) for x0, y0, dx, dy in passes)
+    add("interlaced.png", "PNG interlaced", png(W, H, 8, 2, adam7, interlaced=1))
+    add("icc_exif.png", "PNG with a profile and an orientation: not applied",
+        saved(RGB, "PNG", icc_profile=profile(), exif=oriented(6)))
+    add("animated.png", "PNG animated: the first frame", saved(RGB, "PNG", save_all=True, append_images=[OTHER]))
+    add("1x1.png", "PNG of one pixel", saved(picture(1, 1), "PNG"))
+    add("surplus.png", "PNG whose data inflate to 32 MiB beyond its rows",
+        png(W, H, 8, 2, filtered(np.asarray(RGB)) + bytes(1 << 25)))
+    add("png_named.jpg", "PNG with the extension of a JPEG", saved(RGB, "PNG"))
+    good = saved(RGB, "PNG")
+    bad("cut.png", "PNG cut", good[: len(good) // 2], "truncated")
+    bad("flipped.png", "PNG with a flipped bit", replaced(good, 60, bytes([good[60] ^ 4])), "wrong checksum")
+    bad("few_rows.png", "PNG with too few rows", png(W, H + 1, 8, 2, filtered(np.asarray(RGB))), "too few pixels")
+    bad("no_palette.png", "PNG palette without palette", png(16, 1, 8, 3, b"\0" + index), "without palette")
+    bad("depth.png", "PNG with an impossible depth", png(W, H, 5, 0, b""), "bit depth 5")
+    bad("20000x20000.png", "PNG of 20000x20000", png(20000, 20000, 8, 2, b"\0" * 999), "20000x20000")
+    bad("bomb.png", "PNG of 13000x13000 in 200 bytes", png(13000, 13000, 8, 2, b"\0" * 999), "too few pixels")
+
+
+# JPEG
+
+
+def without_segment(content, marker):
+    at = content.index(bytes([0xFF, marker]))
+    return content[:at] + content[at + 2 + struct.unpack(">H", content[at + 2 : at + 4])[0] :]
+
+
+def adobe(content, transform):
+    return replaced(content, content.index(b"Adobe") + 11, bytes([transform]))
+
+
+def jpeg_sized(width, height):
+    content = saved(RGB, "JPEG")
+    return replaced(content, content.index(b"\xff\xc0") + 5, struct.pack(">HH", height, width))
+
+
+def jpegs():
+    for mode in ("4:4:4", "4:2:2", "4:2:0"):
+        add(f"rgb{mode.replace(':', '')}.jpg", f"JPEG {mode}", saved(RGB, "JPEG", quality=85, subsampling=mode))
+    add("progressive.jpg", "JPEG progressive", saved(RGB, "JPEG", quality=80, progressive=True))
+    add("restarts.jpg", "JPEG with restart markers", saved(RGB, "JPEG", restart_marker_blocks=1))
+    add("grey.jpg", "JPEG grey", saved(GREY, "JPEG", quality=90))
+    add("rgb_adobe.jpg", "JPEG RGB by Adobe marker", saved(RGB, "JPEG", keep_rgb=True))
+    add("no_jfif.jpg", "JPEG without JFIF marker", without_segment(saved(RGB, "JPEG"), 0xE0))
+    add("cmyk_adobe.jpg", "JPEG CMYK with Adobe marker", saved(CMYK, "JPEG", quality=90))
+    add("cmyk.jpg", "JPEG CMYK without Adobe marker", without_segment(saved(CMYK, "JPEG", quality=90), 0xEE))
+    add("ycck.jpg", "JPEG YCCK", adobe(saved(CMYK, "JPEG", quality=90), 2))
+    add("cmyk_progressive.jpg", "JPEG CMYK progressive", saved(CMYK, "JPEG", quality=90, progressive=True))
+    for orientation in (3, 6):
+        add(f"orientation{orientation}.jpg", f"JPEG with EXIF orientation {orientation}: not applied",
+            saved(RGB, "JPEG", exif=oriented(orientation)))
+    add("icc.jpg", "JPEG with a profile: not applied", saved(RGB, "JPEG", icc_profile=profile()))
+    add("1x1.jpg", "JPEG of one pixel", saved(picture(1, 1), "JPEG"))
+    add("trailing.jpg", "JPEG with bytes after its end", saved(RGB, "JPEG") + bytes(300))
+    add("jpeg_named.png", "JPEG with the extension of a PNG", saved(RGB, "JPEG"))
+    good = saved(RGB, "JPEG")
+    bad("cut.jpg", "JPEG cut", good[: len(good) * 3 // 4], "truncated")
+    bad("short.jpg", "JPEG with an end marker too early", good[:-60] + b"\xff\xd9", "damaged")
+    bad("header_only.jpg", "JPEG without a scan", good[: good.index(b"\xff\xda")] + b"\xff\xd9", "no image data")
+    bad("12bit.jpg", "JPEG of 12 bits", replaced(good, good.index(b"\xff\xc0") + 4, b"\x0c"), "12 bits per sample")
+    bad("20000x20000.jpg", "JPEG of 20000x20000", jpeg_sized(20000, 20000), "20000x20000")
+    bad("bomb.jpg", "JPEG of 13000x13000 in 800 bytes", jpeg_sized(13000, 13000), "cannot hold")
+
+
+def others():
+    bad("empty.png", "empty file", b"", "empty")
+    bad("text.png", "text", b"file,label\na.png,3\n", "no image of a known format")
+    bad("tiff.jpg", "TIFF", saved(RGB, "TIFF"), "TIFF image")
+    bad("short.jpg.png", "three bytes of a PNG", b"\x89PN", "no image of a known format")
+    bad("avif.png", "AVIF", saved(RGB, "AVIF"), "no image of a known format")
+
+
+for forms in (pngs, jpegs, others):
+    forms()
+folder = sys.argv[1]
+with zipfile.ZipFile(f"{folder}/image-forms.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    for name, content in FILES.items():
+        archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
+with open(f"{folder}/image-forms.csv", "w", newline="") as out:
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["file", "form", "width", "height", "sha256", "reason"])
+    writer.writerows(ROWS)
+print(sum(row[4] != "" for row in ROWS), "good,", sum(row[5] != "" for row in ROWS), "bad")
