@@ -197,6 +197,69 @@ def jpegs():
     bad("bomb.jpg", "JPEG of 13000x13000 in 800 bytes", jpeg_sized(13000, 13000), "cannot hold")
 
 
+# GIF
+
+
+def gif(width, height, blocks, palette=None):
+    flags = 0 if palette is None else 0xF0 | (len(palette) // 3).bit_length() - 2
+    return b"GIF89a" + struct.pack("<HHBBB", width, height, flags, 0, 0) + (palette or b"") + blocks + b";"
+
+
+def frame(left, top, width, height, indices, palette=None, bits=8):
+    """One image block, whose codes never grow: a clear code before every 100 indices."""
+    codes = []
+    for start in range(0, len(indices), 100):
+        codes += [1 << bits, *indices[start : start + 100]]
+    codes.append((1 << bits) + 1)
+    number = sum(code << (bits + 1) * i for i, code in enumerate(codes))
+    data = number.to_bytes(((bits + 1) * len(codes) + 7) // 8, "little")
+    blocks = b"".join(bytes([len(data[i : i + 255])]) + data[i : i + 255] for i in range(0, len(data), 255))
+    flags = 0 if palette is None else 0x80 | (len(palette) // 3).bit_length() - 2
+    return b"," + struct.pack("<HHHHB", left, top, width, height, flags) + (palette or b"") + bytes([bits]) + blocks + b"\0"
+
+
+def transparent(index):
+    return b"!\xf9\x04\x01\0\0" + bytes([index]) + b"\0"
+
+
+def gifs():
+    colours = bytes(RNG.integers(0, 256, 3 * 256, dtype=np.uint8))
+    for count in (2, 13, 256):
+        content = saved(picture(48, 40, noise=60).quantize(count), "GIF", interlace=0)
+        add(f"colours{count}.gif", f"GIF of {count} colours", content)
+    add("interlaced.gif", "GIF interlaced", saved(FEW, "GIF", interlace=1))
+    add("grey.gif", "GIF grey", saved(GREY, "GIF"))
+    add("full_table.gif", "GIF whose code table fills", saved(picture(64, 64, noise=90).quantize(256), "GIF"))
+    add("transparent.gif", "GIF with transparent pixels: they keep the colour of their index",
+        saved(FEW, "GIF", transparency=3))
+    add("animated.gif", "GIF animated: the first frame",
+        saved(RGB, "GIF", save_all=True, append_images=[OTHER], duration=50))
+    square = RNG.integers(0, 256, 30, dtype=np.uint8).tolist()
+    add("smaller.gif", "GIF with a frame smaller than its screen", gif(11, 9, frame(3, 2, 6, 5, square), colours))
+    add("smaller_transparent.gif", "GIF with a small frame and a transparent index",
+        gif(11, 9, transparent(7) + frame(3, 2, 6, 5, square), colours))
+    add("larger.gif", "GIF with a frame beyond its screen", gif(4, 3, frame(3, 2, 6, 5, square), colours))
+    add("local.gif", "GIF with a palette of the frame", gif(6, 5, frame(0, 0, 6, 5, square, colours), bytes(768)))
+    add("no_palette.gif", "GIF without palette: grey", gif(6, 5, frame(0, 0, 6, 5, square)))
+    add("short_palette.gif", "GIF with indices beyond its palette",
+        gif(6, 5, frame(0, 0, 6, 5, square), colours[: 3 * 16]))
+    add("short_grey.gif", "GIF with indices beyond its grey palette",
+        gif(6, 5, frame(0, 0, 6, 5, square), bytes(i // 3 for i in range(3 * 16))))
+    add("comment.gif", "GIF 87a with comments", saved(FEW, "GIF", comment=b"c" * 400).replace(b"GIF89a", b"GIF87a"))
+    add("1x1.gif", "GIF of one pixel", saved(picture(1, 1), "GIF"))
+    add("gif_named.jpg", "GIF with the extension of a JPEG", saved(FEW, "GIF"))
+    good = saved(FEW, "GIF")
+    bad("cut.gif", "GIF cut", good[: len(good) * 3 // 4], "truncated")
+    bad("no_trailer.gif", "GIF without its trailer", good[:-1], "truncated")
+    bad("ends_early.gif", "GIF whose codes end early", gif(6, 5, frame(0, 0, 6, 5, square[:20]), colours), "too few pixels")
+    bad("codes.gif", "GIF with an impossible code", gif(6, 5, frame(0, 0, 6, 5, [1, 2, 500]), colours), "LZW code 500")
+    bad("no_image.gif", "GIF without an image", gif(6, 5, b""), "no image")
+    bad("block.gif", "GIF with an unknown block", gif(6, 5, b"x"), "block of kind 120")
+    bad("0x5.gif", "GIF without width", gif(0, 5, frame(0, 0, 0, 5, square)), "0x5 pixels")
+    bad("20000x20000.gif", "GIF of 20000x20000", gif(20000, 20000, frame(0, 0, 20000, 20000, square)), "20000x20000")
+    bad("bomb.gif", "GIF of 13000x13000 in 90 bytes", gif(13000, 13000, frame(0, 0, 6, 5, square)), "cannot hold")
+
+
 def others():
     bad("empty.png", "empty file", b"", "empty")
     bad("text.png", "text", b"file,label\na.png,3\n", "no image of a known format")
@@ -205,7 +268,7 @@ def others():
     bad("avif.png", "AVIF", saved(RGB, "AVIF"), "no image of a known format")
 
 
-for forms in (pngs, jpegs, others):
+for forms in (pngs, jpegs, gifs, others):
     forms()
 folder = sys.argv[1]
 with zipfile.ZipFile(f"{folder}/image-forms.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:

@@ -7,11 +7,12 @@ import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 
 /**
- * Decodes JPEG and PNG to the pixels of Pillow's {@code Image.open(file).convert("RGB")}: colour
- * profiles, gamma and the EXIF orientation are not applied, alpha is dropped, CMYK is converted the
- * naive way. What a file is, its content says and not its name. Two differences are meant: 16-bit
- * grey is scaled to 8 bits (Pillow clips it), and a damaged file is an error also where Pillow
- * would show what is left of it. Safe for any number of threads.
+ * Decodes JPEG, PNG and the first frame of GIF to the pixels of Pillow's {@code
+ * Image.open(file).convert("RGB")}: colour profiles, gamma and the EXIF orientation are not
+ * applied, alpha is dropped, CMYK is converted the naive way. What a file is, its content says and
+ * not its name. Two differences are meant: 16-bit grey is scaled to 8 bits (Pillow clips it), and a
+ * damaged file is an error also where Pillow would show what is left of it. Safe for any number of
+ * threads.
  */
 public final class ImageDecoder {
   /** Largest picture that is decoded, in pixels: the limit of Pillow. */
@@ -20,7 +21,7 @@ public final class ImageDecoder {
   /** A picture of up to so many pixels is decoded however small its file is. */
   private static final long UNQUESTIONED_PIXELS = 1 << 24;
 
-  /** Beyond the densest of JPEG (one bit for 64 pixels). */
+  /** Beyond the densest of GIF (12 bits for 4096 pixels) and JPEG (one bit for 64). */
   private static final long MOST_PIXELS_PER_BYTE = 4096;
 
   private ImageDecoder() {}
@@ -43,7 +44,10 @@ public final class ImageDecoder {
     if (startsWith(content, PngReader.SIGNATURE)) {
       return PngReader.read(content, name);
     }
-    throw unreadable(name, otherFormat(content) + "; JPEG and PNG are read");
+    if (startsWith(content, "474946383761") || startsWith(content, "474946383961")) {
+      return GifReader.read(content, name);
+    }
+    throw unreadable(name, otherFormat(content) + "; JPEG, PNG and GIF are read");
   }
 
   private static String otherFormat(byte[] content) {
