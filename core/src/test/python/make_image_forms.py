@@ -5,8 +5,9 @@
 
 Small pictures of every form that occurs, good and bad. For a good one the table has what Pillow (with
 libjpeg-turbo 3.2.0) makes of it: the SHA-256 of Image.open(file).convert("RGB").tobytes().
-There is one exception, which this script computes itself: 16-bit grey, which Pillow clips at 255. For a bad
-one the table has words of the reason to refuse it.
+There are two exceptions, which this script computes itself: 16-bit grey, which Pillow clips at 255, and blank
+rows in a run-length encoded BMP, which Pillow loses. For a bad one the table has words of the reason to
+refuse it.
 """
 
 import csv
@@ -260,6 +261,76 @@ def gifs():
     bad("bomb.gif", "GIF of 13000x13000 in 90 bytes", gif(13000, 13000, frame(0, 0, 6, 5, square)), "cannot hold")
 
 
+# BMP
+
+
+def bmp(width, height, bits, rows, compression=0, extra=b"", colours=0, size=40, offset=None):
+    """extra: palette or masks, after the header"""
+    if size == 12:
+        header = struct.pack("<IHHHH", 12, width, height, 1, bits)
+    else:
+        header = struct.pack("<IiiHHIIiiII", size, width, height, 1, bits, compression, len(rows), 0, 0, colours, 0)
+    start = 14 + len(header) + len(extra) if offset is None else offset
+    return b"BM" + struct.pack("<IHHI", start + len(rows), 0, 0, start) + header + extra + rows
+
+
+def aligned(rows):
+    return b"".join(row + bytes(-len(row) % 4) for row in rows)
+
+
+def bmps():
+    pixels = np.asarray(RGB)
+    colours = RNG.integers(0, 256, (256, 4), dtype=np.uint8).tobytes()
+    deep = pixels.astype("<u4")
+    for bits in (1, 4, 8):
+        rows = packed(RNG.integers(0, 1 << bits, (H, W)), bits)
+        add(f"palette{bits}.bmp", f"BMP palette of {bits} bits",
+            bmp(W, H, bits, aligned(rows), extra=colours[: 4 << bits]))
+    add("grey.bmp", "BMP grey", saved(GREY, "BMP"))
+    add("rgb.bmp", "BMP of 24 bits", saved(RGB, "BMP"))
+    bgr = aligned([row[:, ::-1].tobytes() for row in pixels])
+    add("top_down.bmp", "BMP from top to bottom", bmp(W, -H, 24, bgr))
+    add("os2.bmp", "BMP of OS/2 with a palette",
+        bmp(W, H, 4, aligned(packed(RNG.integers(0, 16, (H, W)), 4)), extra=colours[:48], size=12))
+    add("rgb32.bmp", "BMP of 32 bits: the last 8 mean nothing",
+        bmp(W, H, 32, np.dstack([pixels[:, :, ::-1], np.asarray(ALPHA)]).tobytes()))
+    add("rgba.bmp", "BMP with alpha by masks", saved(RGBA, "BMP"))
+    add("rgb555.bmp", "BMP of 16 bits",
+        bmp(W, H, 16, aligned([((r[:, 0] >> 3 << 10) | (r[:, 1] >> 3 << 5) | (r[:, 2] >> 3)).astype("<u2").tobytes() for r in deep])))
+    add("rgb565.bmp", "BMP of 16 bits by masks",
+        bmp(W, H, 16, aligned([((r[:, 0] >> 3 << 11) | (r[:, 1] >> 2 << 5) | (r[:, 2] >> 3)).astype("<u2").tobytes() for r in deep]),
+            3, struct.pack("<III", 0xF800, 0x7E0, 0x1F)))
+    add("xbgr.bmp", "BMP of 32 bits by other masks",
+        bmp(W, H, 32, ((deep[:, :, 0] << 24) | (deep[:, :, 1] << 16) | (deep[:, :, 2] << 8)).astype("<u4").tobytes(),
+            3, struct.pack("<III", 0xFF000000, 0xFF0000, 0xFF00)))
+    runs8 = bytes([4, 9, 0, 3, 1, 2, 3, 0, 2, 7, 0, 0, 9, 200, 0, 0, 0, 2, 5, 0, 4, 77, 0, 1])
+    add("runs8.bmp", "BMP run-length encoded of 8 bits", bmp(9, 3, 8, runs8, 1, colours))
+    runs4 = bytes([5, 0x12, 0, 4, 0x34, 0x56, 0, 0, 9, 0x78, 0, 0, 0, 9, 0x9A, 0xBC, 0xDE, 0xF0, 0x10, 0, 0, 1])
+    add("runs4.bmp", "BMP run-length encoded of 4 bits", bmp(9, 3, 4, runs4, 2, colours[:64]))
+    blank = Image.new("P", (3, 3))
+    blank.putdata([5, 5, 5, 0, 0, 0, 9, 9, 9])
+    blank.putpalette(colours, "BGRX")
+    add("blank_row.bmp", "BMP run-length encoded with a blank row",
+        bmp(3, 3, 8, bytes([3, 9, 0, 0, 0, 0, 3, 5, 0, 1]), 1, colours), pixels=blank.convert("RGB"))
+    add("short_palette.bmp", "BMP with indices beyond its palette",
+        bmp(W, H, 8, aligned(packed(RNG.integers(0, 256, (H, W)), 8)), extra=colours[: 4 * 40], colours=40))
+    add("offset.bmp", "BMP whose offset leaves the palette out",
+        bmp(W, H, 8, aligned(packed(RNG.integers(0, 256, (H, W)), 8)), extra=colours, offset=54))
+    add("1x1.bmp", "BMP of one pixel", saved(picture(1, 1), "BMP"))
+    add("bmp_named.png", "BMP with the extension of a PNG", saved(RGB, "BMP"))
+    good = saved(RGB, "BMP")
+    bad("cut.bmp", "BMP cut", good[:-5], "truncated")
+    bad("header.bmp", "BMP with less than its header", good[:30], "truncated")
+    bad("runs_end.bmp", "BMP whose runs end early", bmp(9, 3, 8, bytes([9, 1, 0, 0, 0, 1]), 1, colours), "too few pixels")
+    bad("embedded.bmp", "BMP with a PNG inside", bmp(W, H, 24, saved(RGB, "PNG"), 5), "compression 5")
+    bad("2bits.bmp", "BMP of 2 bits", bmp(W, H, 2, bytes(100), extra=colours[:16]), "2 bits per pixel")
+    bad("masks.bmp", "BMP with 10 bits a colour",
+        bmp(W, H, 32, bytes(4 * W * H), 3, struct.pack("<III", 0x3FF00000, 0xFFC00, 0x3FF)), "colour mask 0x3ff00000")
+    bad("0x5.bmp", "BMP without width", bmp(0, 5, 24, b""), "0x5 pixels")
+    bad("20000x20000.bmp", "BMP of 20000x20000", bmp(20000, 20000, 24, bytes(99)), "20000x20000")
+    bad("bomb.bmp", "BMP of 13000x13000 run-length encoded in 1 kB", bmp(13000, 13000, 8, bytes(99), 1, colours), "cannot hold")
+
+
 def others():
     bad("empty.png", "empty file", b"", "empty")
     bad("text.png", "text", b"file,label\na.png,3\n", "no image of a known format")
@@ -268,7 +339,7 @@ def others():
     bad("avif.png", "AVIF", saved(RGB, "AVIF"), "no image of a known format")
 
 
-for forms in (pngs, jpegs, gifs, others):
+for forms in (pngs, jpegs, gifs, bmps, others):
     forms()
 folder = sys.argv[1]
 with zipfile.ZipFile(f"{folder}/image-forms.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:

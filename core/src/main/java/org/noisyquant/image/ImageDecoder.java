@@ -7,7 +7,7 @@ import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 
 /**
- * Decodes JPEG, PNG and the first frame of GIF to the pixels of Pillow's {@code
+ * Decodes JPEG, PNG, BMP and the first frame of GIF to the pixels of Pillow's {@code
  * Image.open(file).convert("RGB")}: colour profiles, gamma and the EXIF orientation are not
  * applied, alpha is dropped, CMYK is converted the naive way. What a file is, its content says and
  * not its name. Two differences are meant: 16-bit grey is scaled to 8 bits (Pillow clips it), and a
@@ -47,7 +47,10 @@ public final class ImageDecoder {
     if (startsWith(content, "474946383761") || startsWith(content, "474946383961")) {
       return GifReader.read(content, name);
     }
-    throw unreadable(name, otherFormat(content) + "; JPEG, PNG and GIF are read");
+    if (startsWith(content, "424D")) {
+      return BmpReader.read(content, name);
+    }
+    throw unreadable(name, otherFormat(content) + "; JPEG, PNG, GIF and BMP are read");
   }
 
   private static String otherFormat(byte[] content) {
