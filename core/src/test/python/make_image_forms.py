@@ -4,7 +4,7 @@
     python make_image_forms.py FOLDER
 
 Small pictures of every form that occurs, good and bad. For a good one the table has what Pillow (with
-libjpeg-turbo 3.2.0) makes of it: the SHA-256 of Image.open(file).convert("RGB").tobytes().
+libjpeg-turbo 3.2.0, libwebp 1.6.0) makes of it: the SHA-256 of Image.open(file).convert("RGB").tobytes().
 There are two exceptions, which this script computes itself: 16-bit grey, which Pillow clips at 255, and blank
 rows in a run-length encoded BMP, which Pillow loses. For a bad one the table has words of the reason to
 refuse it.
@@ -331,6 +331,68 @@ def bmps():
     bad("bomb.bmp", "BMP of 13000x13000 run-length encoded in 1 kB", bmp(13000, 13000, 8, bytes(99), 1, colours), "cannot hold")
 
 
+# WebP
+
+
+def riff(*chunks):
+    body = b"".join(kind + struct.pack("<I", len(c)) + c + bytes(len(c) % 2) for kind, c in chunks)
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+
+
+def three(number):
+    return struct.pack("<I", number)[:3]
+
+
+def extended(flags, width, height):
+    return b"VP8X", bytes([flags, 0, 0, 0]) + three(width - 1) + three(height - 1)
+
+
+def animation_frame(left, top, image, flags=0, **options):
+    inner = saved(image, "WEBP", **options)[12:]
+    place = three(left // 2) + three(top // 2) + three(image.width - 1) + three(image.height - 1)
+    return b"ANMF", place + three(50) + bytes([flags]) + inner
+
+
+def webps():
+    def lossless(image, **options):
+        return saved(image, "WEBP", lossless=True, **options)
+
+    add("rgb.webp", "WebP lossless", lossless(RGB))
+    add("large.webp", "WebP lossless: larger", lossless(picture(64, 48, noise=3)))
+    add("rgba.webp", "WebP lossless with alpha", lossless(RGBA, exact=True))
+    for count in (2, 4, 13, 200):
+        add(f"colours{count}.webp", f"WebP lossless of {count} colours", lossless(picture(40, 31).quantize(count).convert("RGB")))
+    add("grey.webp", "WebP lossless grey", lossless(GREY))
+    add("fast.webp", "WebP lossless: least effort", lossless(RGB, quality=0, method=0))
+    add("icc_exif.webp", "WebP lossless with a profile and an orientation: not applied",
+        lossless(RGB, icc_profile=profile(), exif=oriented(6)))
+    add("animated.webp", "WebP lossless animated: the first frame",
+        lossless(RGB, save_all=True, append_images=[OTHER], duration=50))
+    background = b"ANIM", b"\x10\x20\x30\xff\0\0"
+    add("smaller.webp", "WebP lossless animated: black around a first frame smaller than the canvas",
+        riff(extended(2, W + 8, H + 6), background, animation_frame(4, 2, RGB, lossless=True),
+             animation_frame(0, 0, OTHER, lossless=True)))
+    add("1x1.webp", "WebP lossless of one pixel", lossless(picture(1, 1)))
+    add("webp_named.jpg", "WebP lossless with the extension of a JPEG", lossless(RGB))
+    good = lossless(RGB)
+    bad("lossy.webp", "WebP lossy", saved(RGB, "WEBP"), "lossy WebP")
+    bad("lossy_alpha.webp", "WebP lossy with alpha", saved(RGBA, "WEBP"), "lossy WebP")
+    bad("lossy_animated.webp", "WebP lossy animated", saved(RGB, "WEBP", save_all=True, append_images=[OTHER]), "lossy WebP")
+    bad("cut.webp", "WebP cut", good[: len(good) * 3 // 4], "truncated")
+    stream = good[20:-60]
+    bad("stream_ends.webp", "WebP whose stream ends early", riff((b"VP8L", stream)), "stream is truncated")
+    bad("no_image.webp", "WebP without an image", riff(extended(0, W, H)), "no image")
+    bad("chunk.webp", "WebP whose chunk is longer than the file", replaced(good, 16, b"\xff\xff\0\0"), "damaged")
+    bad("signature.webp", "WebP without the signature of its stream", replaced(good, 20, b"\0"), "damaged")
+    bad("beyond.webp", "WebP with a frame beyond the canvas",
+        riff(extended(2, W, H), background, animation_frame(4, 2, RGB, lossless=True)), "damaged")
+    bad("16384x16384.webp", "WebP of 16384x16384", replaced(good, 21, struct.pack("<I", (1 << 28) - 1)), "16384x16384")
+    bad("20000x20000.webp", "WebP with a canvas of 20000x20000",
+        riff(extended(2, 20000, 20000), background, animation_frame(0, 0, RGB, lossless=True)), "20000x20000")
+    bad("bomb.webp", "WebP of 13000x13000 in 1 kB",
+        replaced(good, 21, struct.pack("<I", 12999 | 12999 << 14)), "cannot hold")
+
+
 def others():
     bad("empty.png", "empty file", b"", "empty")
     bad("text.png", "text", b"file,label\na.png,3\n", "no image of a known format")
@@ -339,7 +401,7 @@ def others():
     bad("avif.png", "AVIF", saved(RGB, "AVIF"), "no image of a known format")
 
 
-for forms in (pngs, jpegs, gifs, bmps, others):
+for forms in (pngs, jpegs, gifs, bmps, webps, others):
     forms()
 folder = sys.argv[1]
 with zipfile.ZipFile(f"{folder}/image-forms.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:

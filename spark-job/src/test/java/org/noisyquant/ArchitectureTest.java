@@ -63,6 +63,17 @@ class ArchitectureTest {
   }
 
   @Test
+  void onlyImageSeesTheWebpReader() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackage("org.noisyquant.image..")
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("com.twelvemonkeys..", "javax.imageio..")
+        .check(classes);
+  }
+
+  @Test
   void onlyTheShellParsesCommandLinesAndConfigurationFiles() {
     noClasses()
         .that()

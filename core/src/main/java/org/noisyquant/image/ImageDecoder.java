@@ -7,8 +7,8 @@ import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 
 /**
- * Decodes JPEG, PNG, BMP and the first frame of GIF to the pixels of Pillow's {@code
- * Image.open(file).convert("RGB")}: colour profiles, gamma and the EXIF orientation are not
+ * Decodes JPEG, PNG, BMP, and of GIF and lossless WebP the first frame to the pixels of Pillow's
+ * {@code Image.open(file).convert("RGB")}: colour profiles, gamma and the EXIF orientation are not
  * applied, alpha is dropped, CMYK is converted the naive way. What a file is, its content says and
  * not its name. Two differences are meant: 16-bit grey is scaled to 8 bits (Pillow clips it), and a
  * damaged file is an error also where Pillow would show what is left of it. Safe for any number of
@@ -50,7 +50,10 @@ public final class ImageDecoder {
     if (startsWith(content, "424D")) {
       return BmpReader.read(content, name);
     }
-    throw unreadable(name, otherFormat(content) + "; JPEG, PNG, GIF and BMP are read");
+    if (startsWith(content, "52494646") && has(content, 8, "57454250")) {
+      return WebpReader.read(content, name);
+    }
+    throw unreadable(name, otherFormat(content) + "; JPEG, PNG, GIF, BMP and WebP are read");
   }
 
   private static String otherFormat(byte[] content) {

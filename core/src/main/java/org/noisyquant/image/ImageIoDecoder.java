@@ -1,14 +1,13 @@
 package org.noisyquant.image;
 
 import java.awt.image.Raster;
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
 import javax.imageio.ImageReader;
 import javax.imageio.spi.ImageReaderSpi;
-import javax.imageio.stream.MemoryCacheImageInputStream;
+import javax.imageio.stream.ImageInputStream;
 
 /** One picture by a decoder of Java's ImageIO interface. */
 final class ImageIoDecoder {
@@ -22,12 +21,13 @@ final class ImageIoDecoder {
   /**
    * The raster of the picture, never its getRGB: that would convert colour spaces.
    *
+   * @param content the file, which is closed
    * @param form what messages call files of this form
    * @param damage whether a warning of the decoder means that pixels are missing or wrong
    */
   static Raster raster(
       ImageReaderSpi decoder,
-      byte[] content,
+      ImageInputStream content,
       Use use,
       Predicate<String> damage,
       String form,
@@ -44,17 +44,16 @@ final class ImageIoDecoder {
 
   private static Raster read(
       ImageReaderSpi decoder,
-      byte[] content,
+      ImageInputStream content,
       Use use,
       List<String> warnings,
       String form,
       String name) {
     ImageReader reader = null;
-    try (MemoryCacheImageInputStream in =
-        new MemoryCacheImageInputStream(new ByteArrayInputStream(content))) {
+    try (content) {
       reader = decoder.createReaderInstance();
       reader.addIIOReadWarningListener((source, warning) -> warnings.add(warning));
-      reader.setInput(in, true, true);
+      reader.setInput(content, true, true);
       return use.read(reader);
     } catch (IOException | RuntimeException e) {
       // Of a damaged file decoders throw what comes along: indices out of bounds, sizes below zero.

@@ -1,9 +1,11 @@
 package org.noisyquant.image;
 
 import java.awt.image.Raster;
+import java.io.ByteArrayInputStream;
 import java.util.Iterator;
 import javax.imageio.spi.IIORegistry;
 import javax.imageio.spi.ImageReaderSpi;
+import javax.imageio.stream.MemoryCacheImageInputStream;
 
 /**
  * JPEG by the decoder of the Java runtime: a libjpeg with the accurate integer DCT and smooth
@@ -53,7 +55,7 @@ final class JpegReader {
         jpeg.colours() == JpegStream.Colours.CMYK || jpeg.colours() == JpegStream.Colours.YCCK;
     return ImageIoDecoder.raster(
         DECODER,
-        jpeg.content(),
+        new MemoryCacheImageInputStream(new ByteArrayInputStream(jpeg.content())),
         reader -> inks ? reader.readRaster(0, null) : reader.read(0).getRaster(),
         JpegReader::isDamage,
         "JPEG",

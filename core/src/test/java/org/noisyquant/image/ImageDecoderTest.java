@@ -159,7 +159,7 @@ class ImageDecoderTest {
     assertUnreadable(
         () -> ImageDecoder.decode(content, "folder/other"),
         "known format (it starts with 0x66696c653b6c6162)",
-        "JPEG, PNG, GIF and BMP");
+        "JPEG, PNG, GIF, BMP and WebP");
   }
 
   @Test

@@ -29,6 +29,7 @@ class PackagedJarIT {
             "org/noisyquant/spark/NoisyQuantJob.class",
             "org/noisyquant/shaded/protobuf/Message.class",
             "org/noisyquant/shaded/onnx/proto/OnnxMl$ModelProto.class",
+            "org/noisyquant/shaded/twelvemonkeys/imageio/plugins/webp/WebPImageReaderSpi.class",
             "org/noisyquant/shaded/typesafe/config/Config.class",
             "ai/onnxruntime/native/linux-x64/libonnxruntime.so",
             "ai/onnxruntime/native/linux-aarch64/libonnxruntime.so",
@@ -44,6 +45,7 @@ class PackagedJarIT {
                     || name.startsWith("org/slf4j/")
                     || name.startsWith("ai/onnx/")
                     || name.startsWith("org/tribuo/")
+                    || name.startsWith("META-INF/services/javax.imageio")
                     || name.endsWith(".dylib")
                     || name.endsWith(".dll")
                     || name.endsWith(".SF"));
@@ -60,7 +62,8 @@ class PackagedJarIT {
       ZipEntry entry = jar.getEntry("META-INF/NOTICE");
       String notice = new String(jar.getInputStream(entry).readAllBytes(), StandardCharsets.UTF_8);
       assertThat(notice)
-          .contains("onnxruntime", "tribuo", "protobuf", "picocli", "Typesafe Config", "Zalando");
+          .contains("onnxruntime", "tribuo", "protobuf", "TwelveMonkeys", "picocli")
+          .contains("Typesafe Config", "Zalando");
     }
   }
 
