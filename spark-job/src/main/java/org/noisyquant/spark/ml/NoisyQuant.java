@@ -287,7 +287,7 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
   /**
    * Calibrates.
    *
-   * @param dataset images: a name column (unique) and a content column (JPEG or PNG file)
+   * @param dataset images: a name column (unique) and a content column (image file)
    * @throws NoisyQuantException for a model, preprocessing or images that cannot be used
    */
   @Override

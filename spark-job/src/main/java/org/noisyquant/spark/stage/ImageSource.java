@@ -17,8 +17,9 @@ import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 
 /**
- * The JPEG and PNG files below a folder, or of a glob, on any Hadoop file system. Immutable: a
- * sorted listing on the driver; contents are read by the tasks that use them.
+ * The image files below a folder, or of a glob, on any Hadoop file system. Immutable: a sorted
+ * listing on the driver; contents are read by the tasks that use them. Their names say which files
+ * are images; what an image is, its content says.
  *
  * <p>The listing is the file index of Spark's {@code binaryFile} source, which asks an object store
  * for a thousand objects at a time, of many folders at once. Its rows are never asked for: even
@@ -28,7 +29,8 @@ import org.noisyquant.error.NoisyQuantException;
  */
 public final class ImageSource {
   /** File names that are read, whatever their case, as a Hadoop glob. */
-  private static final String IMAGE_NAMES = "*.{[jJ][pP][gG],[jJ][pP][eE][gG],[pP][nN][gG]}";
+  private static final String IMAGE_NAMES =
+      "*.{[jJ][pP][gG],[jJ][pP][eE][gG],[pP][nN][gG],[gG][iI][fF],[bB][mM][pP],[wW][eE][bB][pP]}";
 
   private final SparkSession spark;
   private final ImageLocation location;
@@ -77,7 +79,8 @@ public final class ImageSource {
           ErrorCode.NO_IMAGES,
           "no images at "
               + path
-              + ": looked for files *.jpg, *.jpeg and *.png in it and in the folders below. Check "
+              + ": looked for files *.jpg, *.jpeg, *.png, *.gif, *.bmp and *.webp in it and in the"
+              + " folders below. Check "
               + key);
     }
     return new ImageSource(spark, location, names);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -23,10 +24,42 @@ class ImageSourceIT {
 
   @Test
   void listsImagesOfAnyCaseAndDepthAndNothingElse() throws IOException {
-    place("a.PNG", "b.jpeg", "sub/deep/c.JpG", "labels.csv", "notes.txt", ".hidden.png");
-    place("_temporary/d.png", "sub/e.png.bak", "sub/f.json");
+    place("a.PNG", "b.jpeg", "sub/deep/c.JpG", "d.gif", "e.Bmp", "f.WEBP");
+    place("labels.csv", "notes.txt", "png", "sub/g.png.bak", "sub/h.json", "i.tiff");
 
-    assertThat(list(folder).names()).containsExactly("a.PNG", "b.jpeg", "sub/deep/c.JpG");
+    assertThat(list(folder).names())
+        .containsExactly("a.PNG", "b.jpeg", "d.gif", "e.Bmp", "f.WEBP", "sub/deep/c.JpG");
+  }
+
+  @Test
+  void hiddenFilesAndFoldersAreLeftOut() throws IOException {
+    place("a.png", ".hidden.png", "_copying.png", "._a.png");
+    place(".thumbnails/b.png", "_temporary/c.png", "sub/.cache/deep/d.png");
+
+    assertThat(list(folder).names()).containsExactly("a.png");
+  }
+
+  @Test
+  void aFolderWithTheNameOfAnImageIsAFolder() throws IOException {
+    place("a.png/b.jpg", "a.png/labels.csv");
+    Files.createDirectories(folder.resolve("empty.jpg"));
+
+    assertThat(list(folder).names()).containsExactly("a.png/b.jpg");
+  }
+
+  @Test
+  void whatAnImageIsItsContentSays() throws IOException {
+    Files.write(folder.resolve("a.gif"), TestData.fashionBytes("evaluation/00001.png"));
+    Files.write(folder.resolve("b.png"), "file,label".getBytes(StandardCharsets.US_ASCII));
+
+    List<ImageFile> files = files(list(folder), 1);
+
+    assertThat(files.get(0).decode().width()).isEqualTo(28);
+    assertThatThrownBy(() -> files.get(1).decode())
+        .isInstanceOfSatisfying(
+            NoisyQuantException.class,
+            e -> assertThat(e.code()).isEqualTo(ErrorCode.IMAGE_UNREADABLE))
+        .hasMessageContaining("cannot read image b.png: it is no image of a known format");
   }
 
   @Test
@@ -135,7 +168,8 @@ class ImageSourceIT {
   void aFolderWithoutImagesIsAnErrorThatSaysWhatWasLookedFor() throws IOException {
     place("labels.csv", "notes.txt");
 
-    assertNoImages(folder.toString(), folder.toString(), "*.jpg, *.jpeg and *.png", "--images");
+    assertNoImages(
+        folder.toString(), folder.toString(), "*.png, *.gif, *.bmp and *.webp", "--images");
   }
 
   @Test
