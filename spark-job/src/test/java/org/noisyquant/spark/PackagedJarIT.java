@@ -3,6 +3,8 @@ package org.noisyquant.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,6 +13,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.jar.JarFile;
 import java.util.zip.ZipEntry;
+import java.util.zip.ZipInputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.noisyquant.spark.io.BuildVersion;
@@ -54,6 +57,30 @@ class PackagedJarIT {
   @Test
   void theJarIsSmallEnoughToShip() throws IOException {
     assertThat(Files.size(JAR)).isLessThanOrEqualTo(40L << 20);
+  }
+
+  /** As on an executor: by a class loader of its own, which ImageIO's registry does not see. */
+  @Test
+  void theRelocatedWebpReaderWorks() throws Exception {
+    URL[] jar = {JAR.toUri().toURL()};
+    try (URLClassLoader loader = new URLClassLoader(jar, ClassLoader.getPlatformClassLoader())) {
+      Object image =
+          loader
+              .loadClass("org.noisyquant.image.ImageDecoder")
+              .getMethod("decode", byte[].class, String.class)
+              .invoke(null, imageForm("rgb.webp"), "rgb.webp");
+      assertThat(image.getClass().getMethod("width").invoke(image)).isEqualTo(21);
+    }
+  }
+
+  private static byte[] imageForm(String name) throws IOException {
+    try (ZipInputStream zip =
+        new ZipInputStream(PackagedJarIT.class.getResourceAsStream("/image-forms.zip"))) {
+      while (!zip.getNextEntry().getName().equals(name)) {
+        zip.closeEntry();
+      }
+      return zip.readAllBytes();
+    }
   }
 
   @Test
