@@ -375,7 +375,10 @@ def webps():
     add("1x1.webp", "WebP lossless of one pixel", lossless(picture(1, 1)))
     add("webp_named.jpg", "WebP lossless with the extension of a JPEG", lossless(RGB))
     good = lossless(RGB)
-    bad("lossy.webp", "WebP lossy", saved(RGB, "WEBP"), "lossy WebP")
+    for name, options in ("lossy", {}), ("lossy_fast", {"quality": 60, "method": 0}):
+        lossy = saved(RGB, "WEBP", **options)
+        bad(f"{name}.webp", "WebP lossy", lossy, "lossy WebP")
+        add(f"{name}.png", f"PNG of the pixels of {name}.webp", saved(Image.open(io.BytesIO(lossy)), "PNG"))
     bad("lossy_alpha.webp", "WebP lossy with alpha", saved(RGBA, "WEBP"), "lossy WebP")
     bad("lossy_animated.webp", "WebP lossy animated", saved(RGB, "WEBP", save_all=True, append_images=[OTHER]), "lossy WebP")
     bad("cut.webp", "WebP cut", good[: len(good) * 3 // 4], "truncated")

@@ -54,6 +54,11 @@ final class ImageForms {
     return forms;
   }
 
+  /** One file. */
+  static byte[] content(String file) {
+    return contents().get(file);
+  }
+
   private static Map<String, byte[]> contents() {
     Map<String, byte[]> contents = new HashMap<>();
     try (ZipInputStream zip = new ZipInputStream(open("image-forms.zip"))) {
