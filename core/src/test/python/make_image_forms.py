@@ -148,6 +148,7 @@ def pngs():
     bad("flipped.png", "PNG with a flipped bit", replaced(good, 60, bytes([good[60] ^ 4])), "wrong checksum")
     bad("few_rows.png", "PNG with too few rows", png(W, H + 1, 8, 2, filtered(np.asarray(RGB))), "too few pixels")
     bad("no_palette.png", "PNG palette without palette", png(16, 1, 8, 3, b"\0" + index), "without palette")
+    bad("order.png", "PNG with pixels before its header", good[:8] + chunk(b"IDAT", b"") + good[8:], "IDAT before IHDR")
     bad("depth.png", "PNG with an impossible depth", png(W, H, 5, 0, b""), "bit depth 5")
     bad("20000x20000.png", "PNG of 20000x20000", png(20000, 20000, 8, 2, b"\0" * 999), "20000x20000")
     bad("bomb.png", "PNG of 13000x13000 in 200 bytes", png(13000, 13000, 8, 2, b"\0" * 999), "too few pixels")
@@ -194,6 +195,9 @@ def jpegs():
     bad("short.jpg", "JPEG with an end marker too early", good[:-60] + b"\xff\xd9", "damaged")
     bad("header_only.jpg", "JPEG without a scan", good[: good.index(b"\xff\xda")] + b"\xff\xd9", "no image data")
     bad("12bit.jpg", "JPEG of 12 bits", replaced(good, good.index(b"\xff\xc0") + 4, b"\x0c"), "12 bits per sample")
+    frame_header = good.index(b"\xff\xc0")
+    two = b"\xff\xc0" + struct.pack(">HBHHB", 14, 8, H, W, 2) + good[frame_header + 10 : frame_header + 16]
+    bad("2components.jpg", "JPEG of 2 components", good[:frame_header] + two + good[frame_header + 19 :], "2 components")
     bad("20000x20000.jpg", "JPEG of 20000x20000", jpeg_sized(20000, 20000), "20000x20000")
     bad("bomb.jpg", "JPEG of 13000x13000 in 800 bytes", jpeg_sized(13000, 13000), "cannot hold")
 

@@ -27,8 +27,8 @@ final class BmpRuns {
   }
 
   /**
-   * One index for each pixel, in the order of the file. A pixel that is skipped has index 0; what
-   * exceeds a row is dropped.
+   * One index for each pixel, in the order of the file. A pixel that is skipped has index 0, also
+   * in a row without pixels, which Pillow loses; what exceeds a row is dropped.
    */
   static byte[] indices(BmpHeader header, byte[] file, String name) {
     BmpRuns runs = new BmpRuns(header, file, name);
