@@ -2,7 +2,6 @@ package org.noisyquant.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,16 +10,13 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.noisyquant.spark.testing.SparkProcesses;
 
 /**
  * The packaged jar as a cluster runs it: SparkSubmit, and executors that are processes of their own
  * with nothing but Spark and what the driver sends them.
  */
 class SparkSubmitIT {
-  private static final Path JAR = Path.of(System.getProperty("noisyquant.jar"));
-  private static final Path SPARK_CLASSPATH =
-      Path.of(System.getProperty("noisyquant.spark.classpath"));
-  private static final Path PROPERTIES = Path.of("..", "conf", "spark-defaults.conf");
   private static final String BEST =
       """
       noisyquant {
@@ -58,48 +54,21 @@ class SparkSubmitIT {
 
   private Process submit(String master, List<String> args)
       throws IOException, InterruptedException {
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-cp",
-                Files.readString(SPARK_CLASSPATH).strip(),
-                "org.apache.spark.deploy.SparkSubmit",
-                "--master",
+    Process process =
+        new SparkProcesses(folder)
+            .submit(
                 master,
-                "--properties-file",
-                PROPERTIES.toRealPath().toString(),
-                "--class",
-                NoisyQuantJob.class.getName()));
-    for (String setting :
-        List.of("spark.executor.memory=1g", "spark.executor.cores=1", "spark.ui.enabled=false")) {
-      command.addAll(List.of("--conf", setting));
-    }
-    command.add(JAR.toString());
-    command.addAll(args);
-    ProcessBuilder builder = new ProcessBuilder(command);
-    builder.environment().put("SPARK_HOME", sparkHome().toString());
-    builder.environment().put("SPARK_SCALA_VERSION", "2.13");
-    builder.directory(folder.toFile()).redirectErrorStream(true);
-    Process process = builder.redirectOutput(folder.resolve("submit.log").toFile()).start();
+                NoisyQuantJob.class.getName(),
+                List.of(
+                    "spark.executor.memory=1g", "spark.executor.cores=1", "spark.ui.enabled=false"),
+                args)
+            .redirectOutput(folder.resolve("submit.log").toFile())
+            .start();
     try {
       assertThat(process.waitFor(5, TimeUnit.MINUTES)).isTrue();
     } finally {
-      process.descendants().forEach(ProcessHandle::destroyForcibly);
-      process.destroyForcibly();
+      SparkProcesses.kill(process.toHandle());
     }
     return process;
-  }
-
-  /** What executors start from: the jars of Spark that Maven has resolved. */
-  private Path sparkHome() throws IOException {
-    Path home = folder.resolve("spark");
-    Path jars = Files.createDirectories(home.resolve("jars"));
-    String paths = Files.readString(SPARK_CLASSPATH).strip();
-    for (String path : paths.split(File.pathSeparator, -1)) {
-      Path jar = Path.of(path);
-      Files.createSymbolicLink(jars.resolve(jar.getFileName()), jar);
-    }
-    return home;
   }
 }

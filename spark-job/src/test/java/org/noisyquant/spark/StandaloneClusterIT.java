@@ -1,0 +1,151 @@
+package org.noisyquant.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.noisyquant.spark.testing.SparkProcesses;
+import org.noisyquant.spark.testing.StandaloneCluster;
+
+/**
+ * A standalone cluster of processes, and what it survives: whatever happens to executors, the model
+ * has the bytes of an undisturbed run on one machine.
+ */
+@Tag("full")
+class StandaloneClusterIT {
+  private static final int IMAGES = 24;
+  private static final String BEST =
+      """
+      noisyquant {
+        quantization { weightBits = 6, activationBits = 6 }
+        preset = best
+        evaluation.bootstrapReplicates = 20
+      }
+      """;
+
+  @TempDir Path folder;
+
+  private SparkProcesses spark;
+  private StandaloneCluster cluster;
+  private TestJob.Ended local;
+  private Path images;
+
+  @BeforeEach
+  void startCluster() throws IOException {
+    TestJob job = new TestJob(folder);
+    images = job.images("images", IMAGES);
+    local = job.calibrate("local", BEST, "fashion_vit.onnx", images);
+    assertThat(local.exitCode()).as(local.err()).isZero();
+    spark = new SparkProcesses(folder);
+    cluster = StandaloneCluster.start(spark, folder, 2);
+  }
+
+  @AfterEach
+  void stopCluster() {
+    cluster.close();
+  }
+
+  @Test
+  void inClientModeTheModelIsThatOfOneMachine() throws Exception {
+    assertSameAsLocal(submit(List.of(), line -> {}));
+  }
+
+  @Test
+  void inClusterModeTheModelIsThatOfOneMachine() throws Exception {
+    assertSameAsLocal(
+        submit(
+            List.of(
+                "spark.submit.deployMode=cluster",
+                "spark.standalone.submit.waitAppCompletion=true",
+                "spark.driver.memory=1g"),
+            line -> {}));
+  }
+
+  @Test
+  void executorsThatAreKilledInMidSearchChangeNothing() throws Exception {
+    List<Integer> killed = new ArrayList<>();
+
+    Path output =
+        submit(
+            List.of(),
+            line -> {
+              if (line.contains("statistics of")) {
+                killed.add(cluster.killExecutors(0));
+              }
+            });
+
+    assertThat(killed).containsExactly(1);
+    assertSameAsLocal(output);
+  }
+
+  @Test
+  void aWorkerThatIsKilledInMidStatisticsChangesNothing() throws Exception {
+    List<String> killedAt = new ArrayList<>();
+
+    Path output =
+        submit(
+            List.of(),
+            line -> {
+              if (killedAt.isEmpty() && line.contains("Finished task 0.0")) {
+                killedAt.add(line);
+                cluster.killWorker(1);
+                cluster.killExecutors(1);
+              }
+            });
+
+    assertThat(killedAt).hasSize(1);
+    assertSameAsLocal(output);
+  }
+
+  private void assertSameAsLocal(Path output) {
+    TestJob.Ended ended = new TestJob.Ended(0, "", "", output);
+    for (String file : List.of("model.onnx", "baseline.onnx")) {
+      assertThat(ended.bytes(file)).as(file).isEqualTo(local.bytes(file));
+    }
+    assertThat(ended.reproducible()).isEqualTo(local.reproducible());
+    assertThat(ended.metrics().get("noisyquant.kl"))
+        .isEqualTo(local.metrics().get("noisyquant.kl"));
+  }
+
+  /** Submits the calibration, shows every line of its log, and gives its output folder. */
+  private Path submit(List<String> more, Consumer<String> eachLine) throws Exception {
+    Path output = folder.resolve("cluster");
+    List<String> settings =
+        new ArrayList<>(
+            List.of(
+                "spark.executor.memory=1g",
+                "spark.executor.cores=1",
+                "spark.ui.enabled=false",
+                "spark.driver.host=127.0.0.1"));
+    settings.addAll(more);
+    List<String> arguments =
+        new ArrayList<>(
+            List.of("calibrate", "--config", folder.resolve("local.conf").toString(), "--images"));
+    arguments.addAll(List.of(images.toString(), "--output", output.toString()));
+    arguments.addAll(TestJob.fashion("fashion_vit.onnx"));
+    Process process =
+        spark.submit(cluster.url(), NoisyQuantJob.class.getName(), settings, arguments).start();
+    StringBuilder log = new StringBuilder();
+    try (BufferedReader lines = process.inputReader()) {
+      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+        log.append(line).append('\n');
+        eachLine.accept(line);
+      }
+      assertThat(process.waitFor()).as(log.toString()).isZero();
+    } finally {
+      SparkProcesses.kill(process.toHandle());
+    }
+    assertThat(Files.exists(output.resolve("_SUCCESS"))).as(log.toString()).isTrue();
+    return output;
+  }
+}

@@ -1,0 +1,84 @@
+package org.noisyquant.spark.testing;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** A Master and Workers of one core each, as processes of their own. */
+public final class StandaloneCluster implements AutoCloseable {
+  private final List<Process> workers = new ArrayList<>();
+  private final Process master;
+  private final String url;
+
+  private StandaloneCluster(Process master, String url) {
+    this.master = master;
+    this.url = url;
+  }
+
+  /**
+   * Starts a cluster.
+   *
+   * @param folder for logs and work
+   */
+  public static StandaloneCluster start(SparkProcesses spark, Path folder, int workers)
+      throws IOException {
+    int port;
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      port = socket.getLocalPort();
+    }
+    Process master =
+        spark
+            .java(
+                "org.apache.spark.deploy.master.Master",
+                List.of(
+                    "--host", "127.0.0.1", "--port", Integer.toString(port), "--webui-port", "0"))
+            .redirectOutput(folder.resolve("master.log").toFile())
+            .start();
+    StandaloneCluster cluster = new StandaloneCluster(master, "spark://127.0.0.1:" + port);
+    for (int i = 0; i < workers; i++) {
+      cluster.workers.add(
+          spark
+              .java(
+                  "org.apache.spark.deploy.worker.Worker",
+                  List.of(
+                      "--cores",
+                      "1",
+                      "--memory",
+                      "2g",
+                      "--webui-port",
+                      "0",
+                      "--work-dir",
+                      folder.resolve("work-" + i).toString(),
+                      cluster.url))
+              .redirectOutput(folder.resolve("worker-" + i + ".log").toFile())
+              .start());
+    }
+    return cluster;
+  }
+
+  /** What {@code --master} takes. */
+  public String url() {
+    return url;
+  }
+
+  /** kill -9 of the executors of a Worker, which starts others; how many there were. */
+  public int killExecutors(int worker) {
+    List<ProcessHandle> executors = workers.get(worker).descendants().toList();
+    executors.forEach(ProcessHandle::destroyForcibly);
+    return executors.size();
+  }
+
+  /** kill -9 of a Worker; its executors end when they notice. */
+  public void killWorker(int worker) {
+    workers.get(worker).toHandle().destroyForcibly();
+  }
+
+  @Override
+  public void close() {
+    workers.forEach(worker -> SparkProcesses.kill(worker.toHandle()));
+    SparkProcesses.kill(master.toHandle());
+  }
+}
