@@ -66,7 +66,7 @@ class EstimatorsTest {
     assertThat(params(estimator))
         .isEqualTo(params(Map.of("preset", "best", "weights.rounding", "mse")))
         .containsEntry("weightRounding", "mse")
-        .containsEntry("prefixWeight", 20.0);
+        .containsEntry("weightCompensation", true);
   }
 
   @Test

@@ -79,7 +79,8 @@ class JobConfigTest {
     assertThat(paper.weights().rounding()).isEqualTo(WeightRounding.MSE);
     assertThat(paper.weights().biasCorrection()).isFalse();
     assertThat(best.weights().rounding()).isEqualTo(WeightRounding.GPTQ);
-    assertThat(best.weights().compensation()).isFalse();
+    assertThat(best.weights().compensation()).isTrue();
+    assertThat(best.weights().damping()).isGreaterThan(paper.weights().damping());
     assertThat(best.search().prefixWeight()).isGreaterThan(1);
   }
 

@@ -16,6 +16,7 @@ enum Preset {
           .setPrefixWeight(1)
           .setWeightRounding("minmax")
           .setWeightCompensation(false)
+          .setDamping(0.01)
           .setBiasCorrection(false)
           .setMomentsTokenFraction(0.25);
     }
@@ -31,16 +32,22 @@ enum Preset {
           .setPrefixWeight(1)
           .setWeightRounding("mse")
           .setWeightCompensation(false)
+          .setDamping(0.01)
           .setBiasCorrection(true)
           .setMomentsTokenFraction(0.25);
     }
   },
-  /** With one image pass more: GPTQ on the quantized input, weighted tokens. */
+  /** With one image pass more: weights fitted to the quantized input, GPTQ, weighted tokens. */
   BEST {
     @Override
     void applyTo(NoisyQuant estimator) {
       BALANCED.applyTo(estimator);
-      estimator.setPrefixWeight(20).setWeightRounding("gptq").setMomentsTokenFraction(1);
+      estimator
+          .setPrefixWeight(20)
+          .setWeightRounding("gptq")
+          .setWeightCompensation(true)
+          .setDamping(0.1)
+          .setMomentsTokenFraction(1);
     }
   };
 
