@@ -41,6 +41,8 @@ public enum ErrorCode {
   PREPROCESSING_INVALID(3),
   /** No image at the given path. */
   NO_IMAGES(3),
+  /** A Parquet table without the columns of a table of images, or with one image twice. */
+  IMAGE_TABLE_INVALID(3),
   /** One image cannot be decoded (quarantined, not fatal by itself). */
   IMAGE_UNREADABLE(3),
   /** More unreadable images than {@code images.maxBadFraction} allows. */

@@ -24,7 +24,7 @@ final class LabelSource {
         .evaluation()
         .labels()
         .map(given -> read(given, images, hadoop))
-        .or(() -> Labels.beside(images, hadoop));
+        .or(images::labels);
   }
 
   private static Labels read(String given, ImageSource images, Configuration hadoop) {

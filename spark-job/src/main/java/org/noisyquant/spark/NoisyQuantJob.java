@@ -49,6 +49,7 @@ public final class NoisyQuantJob {
         new CalibrateCommand(calibrate),
         new EvaluateCommand(new EvaluateStep()),
         new InspectCommand(new ModelInspection()),
+        new PackCommand(new PackStep()),
         new DemoCommand(calibrate));
   }
 

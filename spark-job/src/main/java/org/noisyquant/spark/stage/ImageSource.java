@@ -1,54 +1,27 @@
 package org.noisyquant.spark.stage;
 
-import java.net.URI;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
-import org.apache.hadoop.fs.Path;
-import org.apache.spark.api.java.JavaRDD;
-import org.apache.spark.api.java.JavaSparkContext;
-import org.apache.spark.broadcast.Broadcast;
+import java.util.Optional;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.util.SerializableConfiguration;
-import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 
 /**
- * The image files below a folder, or of a glob, on any Hadoop file system. Immutable: a sorted
- * listing on the driver; contents are read by the tasks that use them. Their names say which files
- * are images; what an image is, its content says.
- *
- * <p>The listing is the file index of Spark's {@code binaryFile} source, which asks an object store
- * for a thousand objects at a time, of many folders at once. Its rows are never asked for: even
- * without their content they cost a request for each file. Contents are read by the tasks: that
- * source would read every file that a sample leaves out, could be brought to a given number of
- * partitions only by a shuffle of all contents, and fails the job where one file cannot be opened.
+ * Images on any Hadoop file system: the files of a folder or a glob, or the rows of a Parquet
+ * table. Immutable: a sorted listing of names on the driver; contents are read by the tasks that
+ * use them.
  */
-public final class ImageSource {
-  /** File names that are read, whatever their case, as a Hadoop glob. */
-  private static final String IMAGE_NAMES =
-      "*.{[jJ][pP][gG],[jJ][pP][eE][gG],[pP][nN][gG],[gG][iI][fF],[bB][mM][pP],[wW][eE][bB][pP]}";
-
-  private final SparkSession spark;
-  private final ImageLocation location;
-  private final List<String> names;
-
-  private ImageSource(SparkSession spark, ImageLocation location, List<String> names) {
-    this.spark = spark;
-    this.location = location;
-    this.names = List.copyOf(names);
-  }
-
+public interface ImageSource {
   /**
-   * Lists the images of a folder, at any depth, of a glob, or the one of a file. Files and folders
-   * that begin with a dot or an underscore are left out.
+   * Lists the images of a Parquet table (a file {@code *.parquet}, a folder of that name, or one
+   * that holds such files), of a folder, at any depth, of a glob, or the one of a file. Files and
+   * folders that begin with a dot or an underscore are left out.
    *
-   * @throws NoisyQuantException NO_IMAGES if the path does not exist or has no image
+   * @throws NoisyQuantException NO_IMAGES if the path does not exist or has no image;
+   *     IMAGE_TABLE_INVALID for a table without the columns that are needed
    */
-  public static ImageSource list(SparkSession spark, String path) {
+  static ImageSource list(SparkSession spark, String path) {
     return list(spark, path, "images.path (--images)");
   }
 
@@ -57,89 +30,39 @@ public final class ImageSource {
    *
    * @param key what gave the path, for messages
    */
-  public static ImageSource list(SparkSession spark, String path, String key) {
-    ImageLocation location =
-        ImageLocation.find(path, key, spark.sparkContext().hadoopConfiguration());
-    String[] files =
-        spark
-            .read()
-            .format("binaryFile")
-            .option("recursiveFileLookup", "true")
-            .option("pathGlobFilter", IMAGE_NAMES)
-            .load(location.pattern())
-            .inputFiles();
-    List<String> names =
-        Arrays.stream(files)
-            .map(file -> location.nameOf(new Path(URI.create(file)).toString()))
-            .distinct()
-            .sorted()
-            .toList();
-    if (names.isEmpty()) {
-      throw new NoisyQuantException(
-          ErrorCode.NO_IMAGES,
-          "no images at "
-              + path
-              + ": looked for files *.jpg, *.jpeg, *.png, *.gif, *.bmp and *.webp in it and in the"
-              + " folders below. Check "
-              + key);
-    }
-    return new ImageSource(spark, location, names);
+  static ImageSource list(SparkSession spark, String path, String key) {
+    return ImageTable.isAt(path, spark.sparkContext().hadoopConfiguration())
+        ? ImageTable.list(spark, path, key)
+        : ImageFolder.list(spark, path, key);
   }
 
   /**
    * The given number of these images, or all where there are fewer: those whose name has the
-   * smallest hash with the seed. Where the folder is mounted, and how Spark lists it, makes no
+   * smallest hash with the seed. Where the images lie, and how Spark lists them, makes no
    * difference; a larger sample contains the smaller.
    *
    * @throws NoisyQuantException INVALID_VALUE if the number is below 1
    */
-  public ImageSource sample(int count, long seed) {
-    if (count < 1) {
-      throw new NoisyQuantException(
-          ErrorCode.INVALID_VALUE,
-          "images.count (--calibration-count) is " + count + "; it must be 1 or more");
-    }
-    record Hashed(long hash, String name) {}
-    List<String> chosen =
-        names.stream()
-            .map(name -> new Hashed(ImageHash.seeded(seed, name), name))
-            .sorted(
-                Comparator.comparing(Hashed::hash, Long::compareUnsigned)
-                    .thenComparing(Hashed::name))
-            .limit(count)
-            .map(Hashed::name)
-            .sorted()
-            .toList();
-    return new ImageSource(spark, location, chosen);
-  }
+  ImageSource sample(int count, long seed);
 
-  /** Paths relative to {@link #folder}, sorted. */
-  public List<String> names() {
-    return names;
-  }
+  /** Names, each once, sorted. */
+  List<String> names();
 
-  /** URI of the folder that names are relative to; of a glob, the last one without a wildcard. */
-  public String folder() {
-    return location.folder();
-  }
+  /** URI of the folder that names are relative to, or of the table. */
+  String folder();
 
   /**
-   * The images as rows of {@link ImageFile#SCHEMA}, read when and where they are used. Partition i
-   * of n has the i-th n-th of the sorted names. A file that is not there any more, or that may not
-   * be read, is a row with an error; any other failure fails the task, for Spark to try again.
+   * The images as rows of {@link ImageFile#SCHEMA}, read when and where they are used.
    *
    * @param partitions number of partitions, 1 or more; not more than there are images
    */
-  public Dataset<Row> read(int partitions) {
-    JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
-    Broadcast<SerializableConfiguration> configuration =
-        context.broadcast(
-            new SerializableConfiguration(spark.sparkContext().hadoopConfiguration()));
-    ImageLocation from = location;
-    JavaRDD<Row> rows =
-        context
-            .parallelize(new ArrayList<>(names), Math.min(partitions, names.size()))
-            .map(name -> from.read(name, configuration.value().value()).toRow());
-    return spark.createDataFrame(rows, ImageFile.SCHEMA);
-  }
+  Dataset<Row> read(int partitions);
+
+  /**
+   * The labels that lie with the images: {@code labels.csv} in their folder, or the column of the
+   * table; empty if there are none.
+   *
+   * @throws NoisyQuantException LABELS_INVALID
+   */
+  Optional<Labels> labels();
 }
