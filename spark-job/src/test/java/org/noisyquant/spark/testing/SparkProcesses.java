@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.apache.spark.launcher.JavaModuleOptions;
 
 /**
  * Starts programs of Spark as processes of their own, with nothing but the jars of Spark that Maven
@@ -39,13 +40,11 @@ public final class SparkProcesses {
 
   /** A class of Spark in a JVM of its own; errors and output are one stream. */
   public ProcessBuilder java(String className, List<String> arguments) {
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-cp",
-                home.resolve("jars") + File.separator + "*",
-                className));
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    // As the scripts of a Spark distribution do.
+    command.addAll(List.of(JavaModuleOptions.defaultModuleOptions().strip().split("\\s+")));
+    command.addAll(List.of("-cp", home.resolve("jars") + File.separator + "*", className));
     command.addAll(arguments);
     ProcessBuilder builder = new ProcessBuilder(command);
     builder
@@ -53,7 +52,7 @@ public final class SparkProcesses {
         .putAll(
             Map.of(
                 "SPARK_HOME", home.toString(),
-                "SPARK_SCALA_VERSION", "2.13",
+                "SPARK_SCALA_VERSION", System.getProperty("noisyquant.scala"),
                 "SPARK_LOCAL_IP", "127.0.0.1"));
     return builder.directory(folder.toFile()).redirectErrorStream(true);
   }
