@@ -46,8 +46,16 @@ final class CalibrateStep implements JobStep {
     } finally {
       calibrated.release().run();
     }
-    return evaluate(spark, config, inputs, model, metrics)
-            .map(result -> table(result, inputs))
+    RepeatedImages repeated = new RepeatedImages(metrics);
+    repeated.calibration(calibrated.images());
+    Evaluated evaluated = evaluate(spark, config, inputs, model, metrics);
+    List<String> names = inputs.evaluated().names();
+    repeated.evaluation(evaluated, names);
+    repeated.overlap(calibrated.images(), evaluated, names);
+    repeated.warn();
+    return evaluated
+            .result()
+            .map(result -> table(result, inputs, repeated))
             .orElse("nothing was evaluated: no evaluation image could be read, or was held out\n")
         + String.format(
             Locale.ROOT,
@@ -58,15 +66,16 @@ final class CalibrateStep implements JobStep {
             calibrated.images().calibration());
   }
 
-  private static String table(EvaluationResult result, CalibrationInputs inputs) {
+  private static String table(
+      EvaluationResult result, CalibrationInputs inputs, RepeatedImages repeated) {
     String note =
         inputs.evaluation().isPresent()
-            ? ""
+            ? repeated.onCalibrated().map(sentence -> sentence + "\n").orElse("")
             : "no evaluation images are given: these are the held-out calibration images\n";
     return result.toText() + "\n" + note;
   }
 
-  private static Optional<EvaluationResult> evaluate(
+  private static Evaluated evaluate(
       SparkSession spark,
       JobConfig config,
       CalibrationInputs inputs,
@@ -90,8 +99,7 @@ final class CalibrateStep implements JobStep {
     if (onlyHeldOut) {
       LOG.info("no evaluation images are given: the held-out calibration images are evaluated");
     }
-    Dataset<Row> images =
-        inputs.evaluation().orElse(inputs.calibration()).read(Partitions.of(spark, config));
+    Dataset<Row> images = inputs.evaluated().read(Partitions.of(spark, config));
     Evaluated evaluated = stage.run(images, inputs.labels(), onlyHeldOut);
     if (evaluated.unreadable().count() > 0) {
       // No reason to throw a finished calibration away.
@@ -103,6 +111,6 @@ final class CalibrateStep implements JobStep {
     Optional<EvaluationResult> result = evaluated.result();
     result.ifPresent(r -> r.toMetrics().forEach(metrics::put));
     metrics.put("evaluation.images", result.map(EvaluationResult::images).orElse(0L));
-    return result;
+    return evaluated;
   }
 }

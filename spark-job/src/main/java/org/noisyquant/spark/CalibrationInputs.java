@@ -23,6 +23,11 @@ record CalibrationInputs(
 
   private static final Logger LOG = LoggerFactory.getLogger(CalibrationInputs.class);
 
+  /** The images to evaluate on, or those that have them among them. */
+  ImageSource evaluated() {
+    return evaluation.orElse(calibration);
+  }
+
   /**
    * Lists them and reads the labels.
    *

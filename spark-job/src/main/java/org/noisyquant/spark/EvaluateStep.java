@@ -69,6 +69,9 @@ final class EvaluateStep implements JobStep {
                 config.job().seed())
             .run(images.read(Partitions.of(spark, config)), labels, false);
     metrics.put("evaluation.quarantined", evaluated.unreadable().count());
+    RepeatedImages repeated = new RepeatedImages(metrics);
+    repeated.evaluation(evaluated, images.names());
+    repeated.warn();
     EvaluationResult result = check(evaluated, config.images().maxBadFraction());
     metrics.put("evaluation.images", result.images());
     List<String> prefixes = new ArrayList<>(List.of("fp32"));

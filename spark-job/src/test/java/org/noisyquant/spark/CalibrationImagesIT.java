@@ -17,6 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.noisyquant.result.SiteResult;
 import org.noisyquant.spark.TestJob.Ended;
 import org.noisyquant.spark.stage.ImageHash;
+import org.noisyquant.spark.testing.CapturedLog;
 import org.noisyquant.testing.GraphBuilder;
 
 /** Which images a calibration uses, and what becomes of the others. */
@@ -115,6 +116,59 @@ class CalibrationImagesIT {
     assertThat(ended.metrics().get("images.heldOut").asInt()).isZero();
     assertThat(ended.metrics().get("evaluation.images").asInt()).isZero();
     assertThat(ended.out()).contains("nothing was evaluated");
+  }
+
+  @Test
+  void copiesAreReportedAndNeverEvaluatedWhileTheirTwinIsCalibratedOn() throws IOException {
+    Path images = job.images("with-copies", 12);
+    for (Path image : TestJob.fashionImages().subList(0, 12)) {
+      Files.copy(image, images.resolve("copy-of-" + image.getFileName()));
+    }
+    try (CapturedLog log = CapturedLog.open()) {
+      Ended ended = calibrate("copies", QUARTER_HELD_OUT, images);
+
+      int heldOut = whole.metrics().get("images.heldOut").asInt();
+      assertThat(ended.exitCode()).as(ended.err()).isZero();
+      assertThat(ended.metrics().get("images.heldOut").asInt()).isEqualTo(2 * heldOut);
+      assertThat(ended.metrics().get("images.duplicates").asInt()).isEqualTo(12);
+      assertThat(ended.metrics().get("evaluation.duplicates").asInt()).isEqualTo(heldOut);
+      assertThat(ended.metrics().get("images.overlap").asInt()).isZero();
+      assertThat(log.lines())
+          .filteredOn(line -> line.contains("copies"))
+          .singleElement()
+          .asString()
+          .startsWith("WARN 12 of 24 calibration images are copies of others (copy-of-")
+          .contains(heldOut + " of " + 2 * heldOut + " evaluation images are copies of others");
+    }
+    assertThat(whole.metrics().get("images.duplicates").asInt()).isZero();
+  }
+
+  @Test
+  void evaluatingOnImagesThatWereCalibratedOnIsSaid() throws IOException {
+    Path images = job.images("evaluated-too", 12);
+    Path evaluation = Files.createDirectory(folder.resolve("evaluation"));
+    for (Path image : TestJob.fashionImages().subList(10, 14)) {
+      Files.copy(image, evaluation.resolve("renamed-" + image.getFileName()));
+    }
+    try (CapturedLog log = CapturedLog.open()) {
+      Ended ended =
+          job.calibrate(
+              "overlap",
+              TestJob.COARSE + "noisyquant.images.heldOutFraction = 0",
+              VIT,
+              images,
+              "--include",
+              "blocks.0.attn.qkv",
+              "--evaluation-images",
+              evaluation.toString());
+
+      String said = "2 of 4 evaluation images were calibrated on (renamed-";
+      assertThat(ended.exitCode()).as(ended.err()).isZero();
+      assertThat(ended.metrics().get("images.overlap").asInt()).isEqualTo(2);
+      assertThat(ended.metrics().get("evaluation.duplicates").asInt()).isZero();
+      assertThat(ended.out()).contains(said);
+      assertThat(log.lines()).anyMatch(line -> line.startsWith("WARN " + said));
+    }
   }
 
   @Test

@@ -139,6 +139,24 @@ class EvaluateIT {
   }
 
   @Test
+  void copiesAmongTheImagesAreReported() throws IOException {
+    Path images = damaged("twins", 0);
+    Path first = evaluationImages().get(0);
+    Files.copy(first, images.resolve("twin.png"));
+    try (CapturedLog log = CapturedLog.open()) {
+      Ended ended = evaluate("twins-out", "", images, "model.onnx");
+      assertThat(ended.exitCode()).as(ended.err()).isZero();
+      assertThat(ended.metrics().get("evaluation.duplicates").asInt()).isEqualTo(1);
+      assertThat(ended.metrics().get("evaluation.images").asInt()).isEqualTo(5);
+      assertThat(log.lines())
+          .containsExactly(
+              "WARN 1 of 5 evaluation images are copies of others (twin.png of "
+                  + first.getFileName()
+                  + ")");
+    }
+  }
+
+  @Test
   void tooManyUnreadableImagesFailAnEvaluation() throws IOException {
     Ended ended = evaluate("bad", "", damaged("many", 1), "model.onnx");
     assertThat(ended.exitCode()).isEqualTo(3);

@@ -15,9 +15,16 @@ import org.noisyquant.stats.SiteStatistics.Part;
  * @param heldOut how many choices were checked on
  * @param quarantined those that could not be read, sorted by name
  * @param sha256 over the sorted content digests of all that were read
+ * @param copies those of both parts that are copies of others
+ * @param calibratedOn the contents that choices were made on; 16 bytes per image
  */
 public record CalibrationImages(
-    long calibration, long heldOut, List<Quarantined> quarantined, String sha256) {
+    long calibration,
+    long heldOut,
+    List<Quarantined> quarantined,
+    String sha256,
+    ImageCopies copies,
+    ImageContents calibratedOn) {
 
   /**
    * An image that could not be read.
@@ -31,16 +38,22 @@ public record CalibrationImages(
   static CalibrationImages of(List<Row> rows, double maxBadFraction) {
     List<Quarantined> quarantined = new ArrayList<>();
     List<String> digests = new ArrayList<>();
+    ImageContents.Builder all = new ImageContents.Builder();
+    ImageContents.Builder calibratedOn = new ImageContents.Builder();
     long heldOut = 0;
     for (Row row : rows) {
+      String name = row.getAs("name");
       String digest = row.getAs("digest");
       if (digest == null) {
-        quarantined.add(new Quarantined(row.getAs("name"), row.getAs("reason")));
+        quarantined.add(new Quarantined(name, row.getAs("reason")));
         continue;
       }
       digests.add(digest);
+      all.add(name, digest);
       if (Part.valueOf(row.getAs("part")) == Part.HELD_OUT) {
         heldOut++;
+      } else {
+        calibratedOn.add(name, digest);
       }
     }
     check(rows.size(), quarantined, digests.size() - heldOut, maxBadFraction);
@@ -49,7 +62,9 @@ public record CalibrationImages(
         digests.size() - heldOut,
         heldOut,
         List.copyOf(quarantined),
-        ImageHash.digest(String.join("\n", digests).getBytes(StandardCharsets.US_ASCII)));
+        ImageHash.digest(String.join("\n", digests).getBytes(StandardCharsets.US_ASCII)),
+        all.build().copies(rows.stream().map(row -> row.<String>getAs("name")).toList()),
+        calibratedOn.build());
   }
 
   private static void check(

@@ -20,7 +20,7 @@ import org.noisyquant.stats.SiteStatistics.Part;
 
 /**
  * A pass over images that compares models with the FP32 model: sums per partition, merged in a
- * tree; neither logits nor one value per image reach the driver.
+ * tree; of an image nothing but {@link ImageContents} reaches the driver.
  */
 public final class EvaluateStage {
   private static final int TREE_DEPTH = 2;
@@ -96,15 +96,16 @@ public final class EvaluateStage {
             .mapPartitions(task::partition)
             .treeReduce(EvaluateStage::merge, TREE_DEPTH);
     return new Evaluated(
-        all.evaluated == 0
+        all.contents.size() == 0
             ? Optional.empty()
             : Optional.of(EvaluationSums.fromBytes(all.sums).result()),
-        all.evaluated + all.unreadable.count(),
-        all.unreadable);
+        all.contents.size() + all.unreadable.count(),
+        all.unreadable,
+        all.contents);
   }
 
   /** What is known of some of the images. */
-  private record Partial(byte[] sums, long evaluated, Unreadable unreadable)
+  private record Partial(byte[] sums, ImageContents contents, Unreadable unreadable)
       implements Serializable {}
 
   /** What is done on the executors; labels are null where there are none. */
@@ -121,7 +122,7 @@ public final class EvaluateStage {
       List<String> names = models.stream().map(Named::name).toList();
       EvaluationSums sums =
           EvaluationSums.empty(names.get(0), names.subList(1, names.size()), replicates, seed);
-      long evaluated = 0;
+      ImageContents.Builder contents = new ImageContents.Builder();
       Unreadable unreadable = Unreadable.NONE;
       if (images.hasNext()) {
         ImageInput.Reader reader = input.newReader();
@@ -146,13 +147,13 @@ public final class EvaluateStage {
               continue;
             }
             sums.update(score(pixels, runs));
-            evaluated++;
+            contents.add(pixels.name(), pixels.digest());
           }
         } finally {
           runs.forEach(ModelRunner.Run::close);
         }
       }
-      return List.of(new Partial(sums.toBytes(), evaluated, unreadable)).iterator();
+      return List.of(new Partial(sums.toBytes(), contents.build(), unreadable)).iterator();
     }
 
     private ModelRunner.Run open(Named model) {
@@ -197,6 +198,7 @@ public final class EvaluateStage {
   private static Partial merge(Partial a, Partial b) {
     EvaluationSums sums = EvaluationSums.fromBytes(a.sums);
     sums.merge(EvaluationSums.fromBytes(b.sums));
-    return new Partial(sums.toBytes(), a.evaluated + b.evaluated, a.unreadable.plus(b.unreadable));
+    return new Partial(
+        sums.toBytes(), a.contents.plus(b.contents), a.unreadable.plus(b.unreadable));
   }
 }

@@ -20,6 +20,11 @@ public final class ImageHash {
     return HexFormat.of().formatHex(sha256().digest(content));
   }
 
+  /** The first 64 bits of a digest. */
+  static long prefix(String digest) {
+    return HexFormat.fromHexDigitsToLong(digest, 0, 2 * Long.BYTES);
+  }
+
   /**
    * Whether an image belongs to the held-out part. By content, so that copies of an image are never
    * on both sides, and independent of which other images there are.
