@@ -3,6 +3,7 @@ package org.noisyquant.spark;
 import java.util.ArrayList;
 import java.util.List;
 import org.noisyquant.error.ErrorCode;
+import org.noisyquant.error.NearestName;
 import org.noisyquant.error.NoisyQuantException;
 import picocli.CommandLine;
 import picocli.CommandLine.MissingParameterException;

@@ -20,6 +20,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.apache.hadoop.conf.Configuration;
 import org.noisyquant.error.ErrorCode;
+import org.noisyquant.error.NearestName;
 import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.spark.io.HadoopFiles;
 

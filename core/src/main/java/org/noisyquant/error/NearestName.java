@@ -1,19 +1,19 @@
-package org.noisyquant.spark;
+package org.noisyquant.error;
 
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.Locale;
 import java.util.Optional;
 
-/** The known name that a mistyped one was probably meant to be. */
-final class NearestName {
+/** The known name that a mistyped one was probably meant to be, for messages. */
+public final class NearestName {
   private NearestName() {}
 
   /**
    * The candidate of least edit distance, upper and lower case alike, the alphabetically first of
    * several; empty if there is none.
    */
-  static Optional<String> to(String name, Collection<String> candidates) {
+  public static Optional<String> to(String name, Collection<String> candidates) {
     String lower = name.toLowerCase(Locale.ROOT);
     return candidates.stream()
         .min(

@@ -1,4 +1,4 @@
-package org.noisyquant.spark;
+package org.noisyquant.error;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
