@@ -16,6 +16,7 @@ final class CalibrateCommand implements JobCommand {
           JobKey.IMAGES_COUNT,
           JobKey.EVALUATION_PATH,
           JobKey.EVALUATION_LABELS,
+          JobKey.EVALUATION_CLASSES,
           JobKey.OUTPUT_PATH,
           JobKey.OUTPUT_OVERWRITE,
           JobKey.WEIGHT_BITS,

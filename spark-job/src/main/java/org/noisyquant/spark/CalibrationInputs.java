@@ -1,6 +1,7 @@
 package org.noisyquant.spark;
 
 import java.util.Optional;
+import java.util.OptionalInt;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.SparkSession;
 import org.noisyquant.onnx.OnnxModel;
@@ -55,7 +56,8 @@ record CalibrationInputs(
             .evaluation()
             .path()
             .map(path -> ImageSource.list(spark, path, JobKey.EVALUATION_PATH.toString()));
-    Optional<Labels> labels = LabelSource.of(config, evaluation.orElse(all), hadoop);
+    Optional<Labels> labels =
+        LabelSource.of(config, evaluation.orElse(all), OptionalInt.of(classes), hadoop);
     ImageSource labelled = evaluation.orElse(calibration);
     labels.ifPresent(l -> l.check(labelled.names(), classes));
     QualityGates.checkLabels(config.gates(), labels.isPresent());

@@ -15,6 +15,7 @@ final class EvaluateCommand implements JobCommand {
           JobKey.PREPROCESSING,
           JobKey.IMAGES_PATH,
           JobKey.EVALUATION_LABELS,
+          JobKey.EVALUATION_CLASSES,
           JobKey.OUTPUT_PATH,
           JobKey.OUTPUT_OVERWRITE,
           JobKey.SEED,

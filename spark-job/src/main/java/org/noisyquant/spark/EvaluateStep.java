@@ -6,6 +6,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
@@ -55,8 +56,9 @@ final class EvaluateStep implements JobStep {
     ImageSource all = ImageSource.list(spark, config.images().path());
     int count = config.images().count();
     ImageSource images = count == 0 ? all : all.sample(count, config.job().seed());
-    Optional<Labels> labels = LabelSource.of(config, all, hadoop);
-    labels.ifPresent(l -> l.check(images.names(), model.graph().classes()));
+    int classes = model.graph().classes();
+    Optional<Labels> labels = LabelSource.of(config, all, OptionalInt.of(classes), hadoop);
+    labels.ifPresent(l -> l.check(images.names(), classes));
     QualityGates.checkLabels(config.gates(), labels.isPresent());
     Evaluated evaluated =
         new EvaluateStage(

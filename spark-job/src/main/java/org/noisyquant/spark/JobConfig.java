@@ -50,6 +50,7 @@ public record JobConfig(
   public record Evaluation(
       Optional<String> path,
       Optional<String> labels,
+      Optional<String> classes,
       int bootstrapReplicates,
       List<String> models) {}
 
@@ -202,6 +203,7 @@ public record JobConfig(
         new Evaluation(
             optional(reader.text(JobKey.EVALUATION_PATH)),
             optional(reader.text(JobKey.EVALUATION_LABELS)),
+            optional(reader.text(JobKey.EVALUATION_CLASSES)),
             reader.integer(JobKey.EVALUATION_BOOTSTRAP_REPLICATES, 1, 100_000),
             reader.texts(JobKey.EVALUATION_MODELS));
     Output output =

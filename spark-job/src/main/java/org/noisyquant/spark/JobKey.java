@@ -28,6 +28,12 @@ enum JobKey {
       "FILE",
       "CSV file with the header file,label, or `folders` where each image lies in the folder of"
           + " its class; default: labels.csv in the folder of the images"),
+  EVALUATION_CLASSES(
+      "evaluation.classes",
+      "--classes",
+      "FILE",
+      "names of the model's classes, one per line, or config.json of Hugging Face: where labels or"
+          + " class folders are names"),
   EVALUATION_BOOTSTRAP_REPLICATES("evaluation.bootstrapReplicates"),
   EVALUATION_MODELS(
       "evaluation.models",

@@ -13,6 +13,7 @@ final class PackCommand implements JobCommand {
           JobKey.IMAGES_PATH,
           JobKey.IMAGES_COUNT,
           JobKey.EVALUATION_LABELS,
+          JobKey.EVALUATION_CLASSES,
           JobKey.OUTPUT_PATH,
           JobKey.OUTPUT_OVERWRITE,
           JobKey.SEED,

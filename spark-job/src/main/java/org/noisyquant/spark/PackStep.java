@@ -2,6 +2,7 @@ package org.noisyquant.spark;
 
 import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalInt;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.SparkSession;
 import org.noisyquant.spark.io.Metrics;
@@ -23,7 +24,8 @@ final class PackStep implements JobStep {
     int count = config.images().count();
     ImageSource images = count == 0 ? all : all.sample(count, config.job().seed());
     Optional<Labels> labels =
-        LabelSource.of(config, all, spark.sparkContext().hadoopConfiguration());
+        LabelSource.of(
+            config, all, OptionalInt.empty(), spark.sparkContext().hadoopConfiguration());
     int files = config.job().partitions();
     if (files == 0) {
       files = (images.names().size() + IMAGES_PER_FILE - 1) / IMAGES_PER_FILE;

@@ -95,6 +95,41 @@ class EvaluateIT {
   }
 
   @Test
+  void labelsByNameAreThoseByIndex() throws IOException {
+    Path classes = TestData.fashion("classes.json");
+    JsonNode garments = TestJob.json(classes);
+    StringBuilder labels = new StringBuilder("file,label\n");
+    for (String line : Files.readAllLines(evaluation.resolve("labels.csv")).subList(1, 33)) {
+      int comma = line.indexOf(',');
+      String name = garments.get(Integer.parseInt(line.substring(comma + 1))).asText();
+      labels.append(line, 0, comma + 1).append(name).append('\n');
+    }
+    TestJob.write(folder.resolve("named.csv"), labels.toString());
+    String keys =
+        "noisyquant.evaluation { classes = \""
+            + classes
+            + "\", labels = \""
+            + folder.resolve("named.csv")
+            + "\" }";
+
+    Ended ended = evaluate("named", keys, evaluation, "model.onnx");
+
+    assertThat(ended.exitCode()).as(ended.err()).isZero();
+    assertThat(ended.metrics().get("fp32.top1")).isEqualTo(calibrated.metrics().get("fp32.top1"));
+  }
+
+  @Test
+  void withoutLabelsThereIsAllButAccuracy() {
+    Ended ended = evaluate("no-labels", "", images, "model.onnx");
+
+    assertThat(ended.exitCode()).as(ended.err()).isZero();
+    assertThat(ended.metrics().has("model.kl")).isTrue();
+    assertThat(ended.metrics().has("model.agreement")).isTrue();
+    assertThat(ended.metrics().properties()).noneMatch(e -> e.getKey().contains("top1"));
+    assertThat(ended.out()).contains("8 images, 0 with labels");
+  }
+
+  @Test
   void aGateThatFailsHasItsExitCodeAndKeepsTheResults() {
     Ended ended =
         evaluate(

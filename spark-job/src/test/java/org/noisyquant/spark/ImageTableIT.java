@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.apache.spark.sql.Dataset;
@@ -69,7 +70,7 @@ class ImageTableIT {
 
     assertThat(packed.names()).isEqualTo(files.names());
     assertThat(digests(packed, 3)).isEqualTo(digests(files, 2));
-    Labels labels = packed.labels().orElseThrow();
+    Labels labels = packed.labels(Optional.empty()).orElseThrow();
     for (int i = 0; i < IMAGES; i++) {
       assertThat(labels.label(packed.names().get(i))).hasValue(i);
     }
@@ -168,12 +169,16 @@ class ImageTableIT {
   void labelsThatAreNoClassIndicesAreRefused() {
     Dataset<Row> rows = SPARK.read().parquet(table.toString());
     for (Map.Entry<String, String> bad :
-        new TreeMap<>(Map.of("is string", "cast(label as string)", "is -1 for", "label - 1"))
+        new TreeMap<>(
+                Map.of(
+                    "is double", "cast(label as double)",
+                    "'-1'", "label - 1",
+                    "'Bag'", "'Bag'"))
             .entrySet()) {
       String path = write(rows.withColumn("label", functions.expr(bad.getValue())));
 
       assertThatExceptionOfType(NoisyQuantException.class)
-          .isThrownBy(() -> ImageSource.list(SPARK, path).labels())
+          .isThrownBy(() -> ImageSource.list(SPARK, path).labels(Optional.empty()))
           .withMessageContaining(bad.getKey())
           .satisfies(e -> assertThat(e.code()).isEqualTo(ErrorCode.LABELS_INVALID));
     }

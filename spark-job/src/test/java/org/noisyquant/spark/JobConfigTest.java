@@ -45,7 +45,9 @@ class JobConfigTest {
     assertThat(config.model().prefixTokens()).isEmpty();
     assertThat(config.images()).isEqualTo(new JobConfig.Images("", 0, 0.05, 0.125));
     assertThat(config.evaluation())
-        .isEqualTo(new JobConfig.Evaluation(Optional.empty(), Optional.empty(), 1000, List.of()));
+        .isEqualTo(
+            new JobConfig.Evaluation(
+                Optional.empty(), Optional.empty(), Optional.empty(), 1000, List.of()));
     assertThat(config.quantization())
         .isEqualTo(
             new JobConfig.Quantization(

@@ -115,7 +115,7 @@ final class ImageFolder implements ImageSource {
   }
 
   @Override
-  public Optional<Labels> labels() {
-    return Labels.beside(this, spark.sparkContext().hadoopConfiguration());
+  public Optional<Labels> labels(Optional<ClassList> classes) {
+    return Labels.beside(this, spark.sparkContext().hadoopConfiguration(), classes);
   }
 }

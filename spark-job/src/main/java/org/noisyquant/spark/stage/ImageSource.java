@@ -62,7 +62,8 @@ public interface ImageSource {
    * The labels that lie with the images: {@code labels.csv} in their folder, or the column of the
    * table; empty if there are none.
    *
+   * @param classes what names of classes mean, where known
    * @throws NoisyQuantException LABELS_INVALID
    */
-  Optional<Labels> labels();
+  Optional<Labels> labels(Optional<ClassList> classes);
 }

@@ -47,8 +47,13 @@ final class ImageTable implements ImageSource {
   /** Tables have their first data file among these; folders of images may be endless. */
   private static final int LOOKED_AT = 100;
 
-  private static final Set<DataType> INTEGERS =
-      Set.of(DataTypes.ByteType, DataTypes.ShortType, DataTypes.IntegerType, DataTypes.LongType);
+  private static final Set<DataType> LABEL_TYPES =
+      Set.of(
+          DataTypes.ByteType,
+          DataTypes.ShortType,
+          DataTypes.IntegerType,
+          DataTypes.LongType,
+          DataTypes.StringType);
 
   private final Dataset<Row> rows;
   private final String table;
@@ -172,42 +177,26 @@ final class ImageTable implements ImageSource {
   }
 
   @Override
-  public Optional<Labels> labels() {
+  public Optional<Labels> labels(Optional<ClassList> classes) {
     if (!List.of(rows.columns()).contains(LABEL)) {
       return Optional.empty();
     }
     DataType type = rows.schema().apply(LABEL).dataType();
-    if (!INTEGERS.contains(type)) {
+    String source = "the column label of " + table;
+    if (!LABEL_TYPES.contains(type)) {
       throw new NoisyQuantException(
           ErrorCode.LABELS_INVALID,
-          "the column label of "
-              + table
+          source
               + " is "
               + type.simpleString()
-              + "; class indices as integers are needed");
+              + "; class indices as integers, or names as strings, are needed");
     }
     Map<String, Integer> labels = new HashMap<>();
     for (Row row : rows.filter(col(LABEL).isNotNull()).select(PATH, LABEL).collectAsList()) {
-      labels.put(row.getString(0), checked(row.<Number>getAs(1).longValue(), row.getString(0)));
+      String name = row.getString(0);
+      labels.put(name, LabelText.index(row.get(1).toString(), classes, source + ", " + name));
     }
-    return labels.isEmpty()
-        ? Optional.empty()
-        : Optional.of(new Labels("the column label of " + table, labels));
-  }
-
-  private int checked(long label, String name) {
-    if (label < 0 || label > Integer.MAX_VALUE) {
-      throw new NoisyQuantException(
-          ErrorCode.LABELS_INVALID,
-          "the column label of "
-              + table
-              + " is "
-              + label
-              + " for "
-              + name
-              + "; a class index from 0 is expected");
-    }
-    return (int) label;
+    return labels.isEmpty() ? Optional.empty() : Optional.of(new Labels(source, labels));
   }
 
   private static NoisyQuantException invalid(String path, String what, String key) {
@@ -218,7 +207,7 @@ final class ImageTable implements ImageSource {
             + " "
             + what
             + ". A table of images has the columns path (string, unique), content (binary) and,"
-            + " where there are labels, label (integer); `pack` writes one. Check "
+            + " where there are labels, label (class index, or name); `pack` writes one. Check "
             + key);
   }
 }

@@ -7,7 +7,6 @@ import java.io.Serializable;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -34,11 +33,12 @@ public final class Labels implements Serializable {
   }
 
   /** The labels of {@code labels.csv} in the images' folder, if that file is there. */
-  public static Optional<Labels> beside(ImageSource images, Configuration configuration) {
+  public static Optional<Labels> beside(
+      ImageSource images, Configuration configuration, Optional<ClassList> classes) {
     Path file = new Path(images.folder(), FILE_NAME);
     try {
       return file.getFileSystem(configuration).exists(file)
-          ? Optional.of(read(file.toString(), configuration))
+          ? Optional.of(read(file.toString(), configuration, classes))
           : Optional.empty();
     } catch (IOException e) {
       throw unreadable(file.toString(), e);
@@ -47,11 +47,12 @@ public final class Labels implements Serializable {
 
   /**
    * Reads a labels file, or {@code labels.csv} in a folder: CSV in UTF-8, header {@code
-   * file,label}, further columns are ignored; label is a class index from 0.
+   * file,label}, further columns are ignored; label is a class index from 0, or a name or synset of
+   * the given classes.
    *
    * @throws NoisyQuantException LABELS_INVALID if it is not there or damaged, with the line
    */
-  public static Labels read(String path, Configuration configuration) {
+  public static Labels read(String path, Configuration configuration, Optional<ClassList> classes) {
     try {
       Path file = new Path(path);
       FileSystem files = file.getFileSystem(configuration);
@@ -60,7 +61,7 @@ public final class Labels implements Serializable {
       }
       try (BufferedReader lines =
           new BufferedReader(new InputStreamReader(files.open(file), StandardCharsets.UTF_8))) {
-        return new Labels(file.toString(), LabelsFile.parse(lines, file.toString()));
+        return new Labels(file.toString(), LabelsFile.parse(lines, file.toString(), classes));
       }
     } catch (IOException | UncheckedIOException | IllegalArgumentException e) {
       throw unreadable(path, e);
@@ -68,39 +69,18 @@ public final class Labels implements Serializable {
   }
 
   /**
-   * Labels by folder: images are named {@code class/...}, classes are numbered in the order of
-   * their names. All images of the data set must be given, not a sample: a class that is missing
-   * would shift those after it.
+   * Labels by folder: images are named {@code class/...}. See {@link ClassFolders}.
    *
-   * @throws NoisyQuantException LABELS_INVALID if an image is in no folder
+   * @param images all of the data set, not a sample: a class that is missing would shift others
+   * @param list names of the classes, where known
+   * @param classes number of logits; empty where there is no model
+   * @throws NoisyQuantException LABELS_INVALID if an image is in no folder, or a folder is no class
    */
-  public static Labels fromFolders(ImageSource images) {
-    Map<String, Integer> classes = new HashMap<>();
-    List<String> folders =
-        images.names().stream().map(name -> classFolder(name, images.folder())).toList();
-    for (String folder : folders.stream().distinct().sorted().toList()) {
-      classes.put(folder, classes.size());
-    }
-    Map<String, Integer> labels = new HashMap<>();
-    for (int i = 0; i < folders.size(); i++) {
-      labels.put(images.names().get(i), classes.get(folders.get(i)));
-    }
-    return new Labels("the class folders of " + images.folder(), labels);
-  }
-
-  private static String classFolder(String name, String root) {
-    int slash = name.indexOf('/');
-    if (slash < 0) {
-      throw new NoisyQuantException(
-          ErrorCode.LABELS_INVALID,
-          "labels from class folders: "
-              + name
-              + " lies in "
-              + root
-              + " itself. Move it into the folder of its class, or give evaluation.labels"
-              + " (--labels)");
-    }
-    return name.substring(0, slash);
+  public static Labels fromFolders(
+      ImageSource images, Optional<ClassList> list, OptionalInt classes) {
+    return new Labels(
+        "the class folders of " + images.folder(),
+        ClassFolders.labels(images.names(), images.folder(), list, classes));
   }
 
   /** The class index of an image, if there is one. */

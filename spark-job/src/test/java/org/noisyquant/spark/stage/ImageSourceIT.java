@@ -8,6 +8,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -188,33 +190,27 @@ class ImageSourceIT {
     ImageSource images = ImageSource.list(SPARK, EVALUATION);
     place("a.png");
 
-    Labels labels = Labels.beside(images, SPARK.sparkContext().hadoopConfiguration()).orElseThrow();
+    Labels labels =
+        Labels.beside(images, SPARK.sparkContext().hadoopConfiguration(), Optional.empty())
+            .orElseThrow();
 
     labels.check(images.names(), 10);
     assertThat(labels.label("00001.png")).hasValue(2);
-    assertThat(Labels.beside(list(folder), SPARK.sparkContext().hadoopConfiguration())).isEmpty();
+    assertThat(
+            Labels.beside(
+                list(folder), SPARK.sparkContext().hadoopConfiguration(), Optional.empty()))
+        .isEmpty();
   }
 
   @Test
   void classFoldersAreNumberedByName() throws IOException {
     place("dog/1.png", "ant/2.png", "dog/deep/3.png", "cat/4.png");
 
-    Labels labels = Labels.fromFolders(list(folder));
+    Labels labels = Labels.fromFolders(list(folder), Optional.empty(), OptionalInt.of(3));
 
     assertThat(labels.label("ant/2.png")).hasValue(0);
     assertThat(labels.label("cat/4.png")).hasValue(1);
     assertThat(labels.label("dog/deep/3.png")).hasValue(2);
-  }
-
-  @Test
-  void anImageOutsideTheClassFoldersIsAnError() throws IOException {
-    place("dog/1.png", "stray.png");
-
-    assertThatThrownBy(() -> Labels.fromFolders(list(folder)))
-        .isInstanceOfSatisfying(
-            NoisyQuantException.class,
-            e -> assertThat(e.code()).isEqualTo(ErrorCode.LABELS_INVALID))
-        .hasMessageContaining("stray.png");
   }
 
   private static ImageSource list(Path path) {

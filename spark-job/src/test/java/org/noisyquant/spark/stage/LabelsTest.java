@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
@@ -16,16 +17,23 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
+import org.noisyquant.spark.stage.ClassList.ClassName;
 import org.noisyquant.testing.TestData;
 
 class LabelsTest {
   private static final Configuration CONFIGURATION = new Configuration();
 
+  private static final ClassList FISH =
+      new ClassList(
+          "fish.txt",
+          List.of(new ClassName("tench", "n01440764"), new ClassName("goldfish", "n01443537")));
+
   @TempDir Path folder;
 
   @Test
   void readsTheLabelsOfAFolder() {
-    Labels labels = Labels.read(TestData.fashion("evaluation").toString(), CONFIGURATION);
+    Labels labels =
+        Labels.read(TestData.fashion("evaluation").toString(), CONFIGURATION, Optional.empty());
 
     assertThat(labels.size()).isEqualTo(32);
     assertThat(labels.label("00001.png")).hasValue(2);
@@ -42,6 +50,26 @@ class LabelsTest {
     assertThat(labels.size()).isEqualTo(2);
   }
 
+  @Test
+  void aLabelIsAnIndexANameOrASynset() throws IOException {
+    Labels labels =
+        labels(
+            "file,label,synset\na.png,1,\nb.png,n01440764,\nc.png,GOLDFISH,\nd.png,tench,n1",
+            Optional.of(FISH));
+
+    assertThat(List.of("a.png", "b.png", "c.png", "d.png"))
+        .map(name -> labels.label(name).orElseThrow())
+        .containsExactly(1, 0, 1, 0);
+  }
+
+  @Test
+  void anUnknownLabelIsNamedWithFileLineAndTheNearestClass() {
+    assertInvalid(
+        () -> labels("file,label\na.png,1\nb.png,tensh", Optional.of(FISH)),
+        "labels.csv, line 3: 'tensh' is no class of fish.txt",
+        "'tench'");
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
@@ -49,6 +77,7 @@ class LabelsTest {
         "name,label;a.png,1 | line 1 | file,label",
         "file,label;a.png,1;b.png,-1 | line 3 | class index",
         "file,label;a.png,cat | line 2 | 'cat'",
+        "file,label;a.png,cat | line 2 | --classes",
         "file,label;a.png,1;b.png | line 3 | file,label is expected",
         "file,label;a.png,1;a.png,2 | line 3 | an earlier line gives 1",
         "file,label | line 1 | no labels"
@@ -60,7 +89,7 @@ class LabelsTest {
   @Test
   void aMissingFileIsNamed() {
     assertInvalid(
-        () -> Labels.read(folder.resolve("none.csv").toString(), CONFIGURATION),
+        () -> Labels.read(folder.resolve("none.csv").toString(), CONFIGURATION, Optional.empty()),
         "none.csv",
         "--labels");
   }
@@ -82,8 +111,12 @@ class LabelsTest {
   }
 
   private Labels labels(String content) throws IOException {
+    return labels(content, Optional.empty());
+  }
+
+  private Labels labels(String content, Optional<ClassList> classes) throws IOException {
     Path file = Files.writeString(folder.resolve("labels.csv"), content);
-    return Labels.read(file.toString(), CONFIGURATION);
+    return Labels.read(file.toString(), CONFIGURATION, classes);
   }
 
   private static void assertInvalid(ThrowingCallable reading, String... reasons) {

@@ -1,0 +1,123 @@
+package org.noisyquant.spark.stage;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.noisyquant.error.ErrorCode;
+import org.noisyquant.error.NoisyQuantException;
+import org.noisyquant.spark.stage.ClassList.ClassName;
+
+/** Parses a list of classes; errors name the file, and its line where it has lines. */
+final class ClassListFile {
+  private static final Pattern SYNSET_AND_NAME = Pattern.compile("(n\\d{8})\\s+(\\S.*)");
+  private static final String CSV_INDEX = "index";
+  private static final String ID2LABEL = "id2label";
+
+  private final String file;
+
+  private ClassListFile(String file) {
+    this.file = file;
+  }
+
+  /** The classes of a text, in order. */
+  static List<ClassName> parse(String text, String file) {
+    ClassListFile parser = new ClassListFile(file);
+    String content = text.replace("\uFEFF", "").stripTrailing();
+    if (content.matches("(?s)\\s*[{\\[].*")) {
+      return parser.json(content);
+    }
+    List<String> lines = content.lines().map(String::strip).toList();
+    if (content.isEmpty()) {
+      throw parser.invalid(" is empty; it needs one class per line");
+    }
+    List<String> header = CsvLine.fields(lines.get(0));
+    return header.size() > 1 && header.get(0).equals(CSV_INDEX)
+        ? parser.csv(header, lines)
+        : parser.lines(lines);
+  }
+
+  private List<ClassName> lines(List<String> lines) {
+    List<ClassName> classes = new ArrayList<>();
+    for (String line : lines) {
+      if (line.isEmpty()) {
+        throw invalid(
+            ", line " + (classes.size() + 1) + ": is empty; the classes after it would shift");
+      }
+      Matcher both = SYNSET_AND_NAME.matcher(line);
+      classes.add(
+          both.matches() ? new ClassName(both.group(2), both.group(1)) : new ClassName(line, ""));
+    }
+    return classes;
+  }
+
+  private List<ClassName> csv(List<String> header, List<String> lines) {
+    int synset = header.indexOf("synset");
+    int name = header.indexOf("name");
+    if (synset < 0 && name < 0) {
+      throw invalid(", line 1: has neither a column synset nor a column name");
+    }
+    ClassName[] classes = new ClassName[lines.size() - 1];
+    for (int i = 1; i < lines.size(); i++) {
+      List<String> fields = CsvLine.fields(lines.get(i));
+      int index = index(fields.get(0));
+      if (fields.size() < header.size()
+          || index < 0
+          || index >= classes.length
+          || classes[index] != null) {
+        throw invalid(
+            ", line "
+                + (i + 1)
+                + ": is '"
+                + lines.get(i)
+                + "'; each of its "
+                + classes.length
+                + " lines needs an index of its own, from 0 to "
+                + (classes.length - 1)
+                + ", and as many fields as the header");
+      }
+      String id = synset < 0 ? "" : fields.get(synset);
+      classes[index] = new ClassName(name < 0 ? id : fields.get(name), id);
+    }
+    return List.of(classes);
+  }
+
+  /** An array of names, or an object with id2label, as in config.json of Hugging Face. */
+  private List<ClassName> json(String content) {
+    JsonNode root;
+    try {
+      root = new ObjectMapper().readTree(content);
+    } catch (JsonProcessingException e) {
+      throw invalid(" is no JSON: " + e.getOriginalMessage());
+    }
+    JsonNode names = root.isArray() ? root : root.path(ID2LABEL);
+    if (names.isEmpty()) {
+      throw invalid(" is JSON, but neither a list of names nor an object with " + ID2LABEL);
+    }
+    List<ClassName> classes = new ArrayList<>();
+    for (int i = 0; i < names.size(); i++) {
+      JsonNode name = root.isArray() ? names.get(i) : names.path(Integer.toString(i));
+      if (!name.isTextual()) {
+        throw invalid(
+            " has "
+                + names.size()
+                + " classes, but no name for class "
+                + i
+                + "; they are numbered from 0");
+      }
+      classes.add(new ClassName(name.textValue().strip(), ""));
+    }
+    return classes;
+  }
+
+  private static int index(String text) {
+    return text.matches("\\d{1,9}") ? Integer.parseInt(text) : -1;
+  }
+
+  private NoisyQuantException invalid(String problem) {
+    return new NoisyQuantException(ErrorCode.LABELS_INVALID, "class list " + file + problem);
+  }
+}
