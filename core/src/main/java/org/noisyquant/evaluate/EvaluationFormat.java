@@ -21,7 +21,7 @@ final class EvaluationFormat {
   static final int MAX_MODELS = 256;
 
   private static final int MAGIC = 0x4e514556; // NQEV
-  private static final int VERSION = 1;
+  private static final int VERSION = 2;
 
   private EvaluationFormat() {}
 

@@ -19,6 +19,8 @@ import java.util.TreeMap;
  * @param replicates bootstrap replicates behind the intervals
  * @param reference name of the FP32 model
  * @param referenceAccuracy its accuracy; absent without labels
+ * @param referenceConfidence mean of its largest softmax probability over the labelled images: what
+ *     its top-1 would be if it knew how sure to be; absent without labels
  * @param compared the quantized models, in order; the first is the baseline
  * @param differences the other quantized models against the baseline, in order
  */
@@ -28,6 +30,7 @@ public record EvaluationResult(
     int replicates,
     String reference,
     Optional<Accuracy> referenceAccuracy,
+    Optional<Estimate> referenceConfidence,
     List<ModelScore> compared,
     List<PairedDifference> differences) {
 
@@ -35,6 +38,7 @@ public record EvaluationResult(
   public EvaluationResult {
     Objects.requireNonNull(reference);
     Objects.requireNonNull(referenceAccuracy);
+    Objects.requireNonNull(referenceConfidence);
     compared = List.copyOf(compared);
     differences = List.copyOf(differences);
     if (images < 1
@@ -57,9 +61,10 @@ public record EvaluationResult(
 
   /**
    * The estimates by flat names, sorted: {@code P.top1 P.top5 P.agreement P.kl P.sqnrDb}, the first
-   * two only with labels and the only ones of the reference; for each model but the baseline {@code
-   * P.kl.gain} and the paired differences {@code P.top1.difference} and so on; each with its
-   * interval at {@code .low} and {@code .high}. Fractions, nats, dB. Infinite numbers are left out.
+   * two only with labels; of the reference these and {@code P.confidence}, likewise; for each model
+   * but the baseline {@code P.kl.gain} and the paired differences {@code P.top1.difference} and so
+   * on; each with its interval at {@code .low} and {@code .high}. Fractions, nats, dB. Infinite
+   * numbers are left out.
    *
    * @param prefixes distinct, one for each model: reference, then the compared ones in order
    */
@@ -71,6 +76,7 @@ public record EvaluationResult(
     }
     SortedMap<String, Double> metrics = new TreeMap<>();
     putAccuracy(metrics, prefixes.get(0), "", referenceAccuracy);
+    referenceConfidence.ifPresent(value -> put(metrics, prefixes.get(0) + ".confidence", value));
     for (int m = 0; m < compared.size(); m++) {
       String prefix = prefixes.get(m + 1);
       ModelScore score = compared.get(m);

@@ -11,7 +11,7 @@ import org.noisyquant.error.NoisyQuantException;
 /**
  * Accumulator of evaluated images: empty, update, merge, toBytes, fromBytes.
  *
- * <p>Holds the plain sums and those of each bootstrap replicate, 8·(R + 1)·(6 + 7·M) bytes for R
+ * <p>Holds the plain sums and those of each bootstrap replicate, 8·(R + 1)·(8 + 7·M) bytes for R
  * replicates and M compared models, whatever the number of images. Counts are integers and real
  * sums are 128-bit fixed point: multiples of 2^-64 below 2^63, each image's contribution rounded
  * once, exact from 2.4e-4 up, to a relative 2.7e-14 at 1e-6 and 2.7e-8 at 1e-12. The replicates'
@@ -34,6 +34,7 @@ public final class EvaluationSums {
   final WeightedCounts labelled;
   final WeightedCounts top1;
   final WeightedCounts top5;
+  final FixedPointSums confidence;
   final FixedPointSums signal;
   final List<ModelSums> models;
 
@@ -51,6 +52,7 @@ public final class EvaluationSums {
     labelled = new WeightedCounts(sums);
     top1 = new WeightedCounts(sums);
     top5 = new WeightedCounts(sums);
+    confidence = new FixedPointSums(sums);
     signal = new FixedPointSums(sums);
     models = new ArrayList<>(compared.size());
     for (int m = 0; m < compared.size(); m++) {
@@ -105,6 +107,7 @@ public final class EvaluationSums {
       images.add(weights);
       if (score.labelled()) {
         labelled.add(weights);
+        confidence.add(score.confidence(), weights);
       }
       if (score.top1()) {
         top1.add(weights);
@@ -146,6 +149,7 @@ public final class EvaluationSums {
       labelled.merge(other.labelled);
       top1.merge(other.top1);
       top5.merge(other.top5);
+      confidence.merge(other.confidence);
       signal.merge(other.signal);
       for (int m = 0; m < models.size(); m++) {
         models.get(m).merge(other.models.get(m));
@@ -217,6 +221,7 @@ public final class EvaluationSums {
     labelled.write(target);
     top1.write(target);
     top5.write(target);
+    confidence.write(target);
     signal.write(target);
     models.forEach(model -> model.write(target));
   }
@@ -227,12 +232,13 @@ public final class EvaluationSums {
         && labelled.read(source)
         && top1.read(source)
         && top5.read(source)
+        && confidence.read(source)
         && signal.read(source)
         && models.stream().allMatch(model -> model.read(source));
   }
 
   /** Bytes of what {@link #writeSums} writes. */
   static int sumBytes(int replicates, int comparedModels) {
-    return Math.multiplyExact(Long.BYTES * (replicates + 1), 6 + ModelSums.LONGS * comparedModels);
+    return Math.multiplyExact(Long.BYTES * (replicates + 1), 8 + ModelSums.LONGS * comparedModels);
   }
 }

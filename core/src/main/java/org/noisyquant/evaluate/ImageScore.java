@@ -13,6 +13,7 @@ import org.noisyquant.error.NoisyQuantException;
  * @param labelled whether its class is known
  * @param top1 whether the label is the largest FP32 logit; false without a label
  * @param top5 whether the label is among the five largest FP32 logits; false without a label
+ * @param confidence the largest FP32 softmax probability, above 0 to 1
  * @param signal Σ z² of the FP32 logits z
  * @param compared the quantized models, in order
  */
@@ -21,6 +22,7 @@ public record ImageScore(
     boolean labelled,
     boolean top1,
     boolean top5,
+    double confidence,
     double signal,
     List<LogitComparison> compared) {
 
@@ -33,12 +35,13 @@ public record ImageScore(
     compared = List.copyOf(compared);
     boolean claims = top1 || top5 || compared.stream().anyMatch(LogitComparison::top5);
     if (!(signal >= 0 && signal < Double.POSITIVE_INFINITY)
+        || !(confidence > 0 && confidence <= 1)
         || (top1 && !top5)
         || (claims && !labelled)) {
       throw new IllegalArgumentException(
           String.format(
-              "image %s: signal %s, top-1 %s, top-5 %s, labelled %s, %s",
-              image, signal, top1, top5, labelled, compared));
+              "image %s: signal %s, confidence %s, top-1 %s, top-5 %s, labelled %s, %s",
+              image, signal, confidence, top1, top5, labelled, compared));
     }
   }
 
@@ -74,6 +77,7 @@ public record ImageScore(
         label != NO_LABEL,
         label != NO_LABEL && fp32.amongTop(1, label),
         label != NO_LABEL && fp32.amongTop(5, label),
+        fp32.confidence(),
         fp32.signal(),
         compared);
   }

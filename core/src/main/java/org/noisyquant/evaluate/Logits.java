@@ -82,6 +82,11 @@ public final class Logits {
     return top;
   }
 
+  /** The largest softmax probability, exp(max z − log Σ exp z): above 0, at most 1. */
+  double confidence() {
+    return Math.min(1, StrictMath.exp(values[top] - logSumExp));
+  }
+
   /** Whether the class is among the k largest logits. */
   boolean amongTop(int k, int label) {
     float own = values[label];

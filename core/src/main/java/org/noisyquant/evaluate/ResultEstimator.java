@@ -43,6 +43,7 @@ final class ResultEstimator {
         sums.replicates(),
         sums.reference(),
         accuracy(labelledFraction(sums.top1), labelledFraction(sums.top5)),
+        confidence(),
         scores,
         differences);
   }
@@ -92,6 +93,12 @@ final class ResultEstimator {
     return sums.labelled.get(0) == 0
         ? Optional.empty()
         : Optional.of(new Accuracy(estimate(top1), estimate(top5)));
+  }
+
+  private Optional<Estimate> confidence() {
+    return sums.labelled.get(0) == 0
+        ? Optional.empty()
+        : Optional.of(estimate(r -> sums.confidence.get(r) / sums.labelled.get(r)));
   }
 
   private Estimate estimate(IntToDoubleFunction statistic) {

@@ -17,7 +17,7 @@ class BootstrapIntervalTest {
 
   private static void update(
       EvaluationSums sums, int image, double signal, LogitComparison... compared) {
-    sums.update(new ImageScore("i" + image, false, false, false, signal, List.of(compared)));
+    sums.update(new ImageScore("i" + image, false, false, false, 0.5, signal, List.of(compared)));
   }
 
   /** Exponentially distributed values: as skewed as KL per image is. */

@@ -19,7 +19,13 @@ class EvaluationResultTest {
 
   private static ImageScore labelled(
       int i, boolean correct, LogitComparison baseline, LogitComparison noisy) {
-    return new ImageScore("i" + i, true, correct, true, 100, List.of(baseline, noisy));
+    return new ImageScore(
+        "i" + i, true, correct, true, confidence(i), 100, List.of(baseline, noisy));
+  }
+
+  /** 1, 1/2, 1/4, 1/8, 1, ... */
+  private static double confidence(int i) {
+    return 1.0 / (1 << i % 4);
   }
 
   private static ImageScore unlabelled(int i) {
@@ -28,6 +34,7 @@ class EvaluationResultTest {
         false,
         false,
         false,
+        0.5,
         100,
         List.of(
             new LogitComparison("baseline", false, false, true, 1, 1),
@@ -87,6 +94,7 @@ class EvaluationResultTest {
     assertThat(fourImages().toMetrics(List.of("fp32", "min", "new")))
         .containsEntry("fp32.top1", 1.0)
         .containsEntry("fp32.top5.high", 1.0)
+        .containsEntry("fp32.confidence", (1 + 0.5 + 0.25 + 0.125) / 4)
         .containsEntry("min.top1", 0.5)
         .containsEntry("new.kl", 0.25)
         .containsEntry("new.agreement", 0.75)
@@ -95,8 +103,8 @@ class EvaluationResultTest {
         .containsEntry("new.top1.difference", 0.25)
         .containsKeys("min.kl.low", "min.kl.high", "new.kl.gain.low", "new.kl.gain.high")
         .doesNotContainKeys("fp32.kl", "fp32.sqnrDb", "fp32.agreement", "min.kl.gain")
-        // FP32 has 2 estimates, the baseline 5, the other 5 and 6 differences; 3 numbers each.
-        .hasSize(3 * (2 + 5 + 11));
+        // FP32 has 3 estimates, the baseline 5, the other 5 and 6 differences; 3 numbers each.
+        .hasSize(3 * (3 + 5 + 11));
   }
 
   @Test
@@ -119,8 +127,9 @@ class EvaluationResultTest {
     EvaluationResult result = evaluate(3, EvaluationResultTest::unlabelled);
     assertThat(result.labelledImages()).isZero();
     assertThat(result.referenceAccuracy()).isEmpty();
+    assertThat(result.referenceConfidence()).isEmpty();
     assertThat(result.differences().get(0).accuracy()).isEmpty();
-    assertThat(result.toMetrics().keySet()).noneMatch(name -> name.contains("top"));
+    assertThat(result.toMetrics().keySet()).noneMatch(name -> name.matches(".*(top|confidence).*"));
   }
 
   @Test
@@ -135,6 +144,7 @@ class EvaluationResultTest {
     assertThat(result.images()).isEqualTo(4);
     assertThat(result.labelledImages()).isEqualTo(2);
     assertThat(result.referenceAccuracy().orElseThrow().top1().value()).isEqualTo(0.5);
+    assertThat(result.referenceConfidence().orElseThrow().value()).isEqualTo((1 + 0.5) / 2);
     assertThat(result.compared().get(0).accuracy().orElseThrow().top1().value()).isEqualTo(1);
   }
 
@@ -174,9 +184,12 @@ class EvaluationResultTest {
   @Test
   void aReferenceWithoutComparisonsHasItsAccuracy() {
     EvaluationSums sums = EvaluationSums.empty("fp32", List.of(), 20, 1);
-    sums.update(new ImageScore("a", true, true, true, 4, List.of()));
+    sums.update(new ImageScore("a", true, true, true, 0.5, 4, List.of()));
     assertThat(sums.result().toMetrics())
         .containsOnlyKeys(
+            "fp32.confidence",
+            "fp32.confidence.low",
+            "fp32.confidence.high",
             "fp32.top1",
             "fp32.top1.low",
             "fp32.top1.high",

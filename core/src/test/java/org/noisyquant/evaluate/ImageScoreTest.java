@@ -56,6 +56,13 @@ class ImageScoreTest {
   }
 
   @Test
+  void confidenceIsTheLargestSoftmaxProbability() {
+    assertThat(score(-1, logits(ln(3), 0), 0, 0).confidence()).isCloseTo(0.75, within(1e-7));
+    assertThat(score(-1, logits(0, 0, 0, 0), 0, 0, 0, 0).confidence()).isEqualTo(0.25);
+    assertThat(score(-1, logits(1e4f, -1e4f), 0, 0).confidence()).isEqualTo(1);
+  }
+
+  @Test
   void signalAndErrorAreSumsOfSquares() {
     ImageScore score = score(-1, logits(3, -4, 1), 2.5f, -4, 3);
     assertThat(score.signal()).isEqualTo(26);
