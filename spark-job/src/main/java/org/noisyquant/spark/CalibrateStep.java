@@ -9,6 +9,7 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.noisyquant.evaluate.EvaluationResult;
+import org.noisyquant.graph.ModelGraph;
 import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.spark.io.Metrics;
 import org.noisyquant.spark.io.OutputFolder;
@@ -83,7 +84,8 @@ final class CalibrateStep implements JobStep {
       Metrics metrics) {
     long start = System.nanoTime();
     NoisyQuantModel.Content content = model.content();
-    String logits = OnnxModel.parse(content.fp32(), config.model().path()).graph().output();
+    ModelGraph graph = OnnxModel.parse(content.fp32(), config.model().path()).graph();
+    String logits = graph.output();
     EvaluateStage stage =
         new EvaluateStage(
             JavaSparkContext.fromSparkContext(spark.sparkContext()),
@@ -110,6 +112,10 @@ final class CalibrateStep implements JobStep {
     metrics.put("evaluation.quarantined", evaluated.unreadable().count());
     Optional<EvaluationResult> result = evaluated.result();
     result.ifPresent(r -> r.toMetrics().forEach(metrics::put));
+    result
+        .flatMap(r -> AccuracyCheck.of(r, graph.classes()))
+        .flatMap(AccuracyCheck::warning)
+        .ifPresent(LOG::warn);
     metrics.put("evaluation.images", result.map(EvaluationResult::images).orElse(0L));
     return evaluated;
   }

@@ -76,6 +76,7 @@ final class EvaluateStep implements JobStep {
     repeated.warn();
     EvaluationResult result = check(evaluated, config.images().maxBadFraction());
     metrics.put("evaluation.images", result.images());
+    AccuracyCheck.of(result, classes).flatMap(AccuracyCheck::warning).ifPresent(LOG::warn);
     List<String> prefixes = new ArrayList<>(List.of("fp32"));
     prefixes.addAll(names);
     result.toMetrics(prefixes).forEach(metrics::put);

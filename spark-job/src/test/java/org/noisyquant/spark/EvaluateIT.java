@@ -119,13 +119,40 @@ class EvaluateIT {
   }
 
   @Test
+  void labelsInAnotherOrderAreNoticedAndTheRightOnesAreNot() throws IOException {
+    StringBuilder labels = new StringBuilder("file,label\n");
+    for (String line : Files.readAllLines(evaluation.resolve("labels.csv")).subList(1, 33)) {
+      int comma = line.indexOf(',');
+      int next = (Integer.parseInt(line.substring(comma + 1)) + 1) % 10;
+      labels.append(line, 0, comma + 1).append(next).append('\n');
+    }
+    Path shifted = folder.resolve("shifted.csv");
+    TestJob.write(shifted, labels.toString());
+    String keys = "noisyquant.evaluation.labels = \"" + shifted + "\"";
+    try (CapturedLog log = CapturedLog.open()) {
+      Ended right = evaluate("in-order", "", evaluation, "model.onnx");
+      assertThat(log.lines()).isEmpty();
+      Ended wrong = evaluate("shifted", keys, evaluation, "model.onnx");
+
+      assertThat(log.lines())
+          .singleElement()
+          .asString()
+          .startsWith("WARN the FP32 model has top-1 ")
+          .contains("on 32 labelled images", "in another order than its logits");
+      assertThat(wrong.metrics().get("fp32.confidence"))
+          .isEqualTo(right.metrics().get("fp32.confidence"));
+    }
+  }
+
+  @Test
   void withoutLabelsThereIsAllButAccuracy() {
     Ended ended = evaluate("no-labels", "", images, "model.onnx");
 
     assertThat(ended.exitCode()).as(ended.err()).isZero();
     assertThat(ended.metrics().has("model.kl")).isTrue();
     assertThat(ended.metrics().has("model.agreement")).isTrue();
-    assertThat(ended.metrics().properties()).noneMatch(e -> e.getKey().contains("top1"));
+    assertThat(ended.metrics().properties())
+        .noneMatch(e -> e.getKey().matches(".*(top1|confidence)"));
     assertThat(ended.out()).contains("8 images, 0 with labels");
   }
 
