@@ -83,6 +83,31 @@ class ObjectStoreIT {
   }
 
   @Test
+  void aServiceThatRefusesAFifthOfAllRequestsChangesNothing() throws IOException {
+    String busy = "busy-bucket";
+    store.bucketOfPatience(busy, hadoop);
+    for (String name : ImageSource.list(LocalSpark.session(), local.toString()).names()) {
+      store.put(busy, "images/" + name, Files.readAllBytes(local.resolve(name)));
+    }
+    Ended here = job.calibrate("calm", "fashion_vit.onnx", local);
+    store.slowDown(5);
+    Ended there;
+    try {
+      there =
+          run(
+              Map.of(
+                  "--images", "s3a://" + busy + "/images", "--output", "s3a://" + busy + "/out"));
+    } finally {
+      store.slowDown(0);
+    }
+
+    System.out.println(store.refused() + " requests were answered with 503");
+    assertThat(there.exitCode()).as(there.err()).isZero();
+    assertThat(store.refused()).isGreaterThan(20);
+    assertThat(store.get(busy, "out/model.onnx")).isEqualTo(here.bytes("model.onnx"));
+  }
+
+  @Test
   void finishedResultsAreKeptWithoutOverwriteAndReplacedWithIt() {
     assertThat(calibrate("twice").exitCode()).isZero();
     byte[] model = store.get(BUCKET, "twice/model.onnx");

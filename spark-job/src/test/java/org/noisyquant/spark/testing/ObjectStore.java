@@ -3,6 +3,7 @@ package org.noisyquant.spark.testing;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
+import java.util.List;
 import java.util.Properties;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.hadoop.conf.Configuration;
@@ -17,7 +18,10 @@ import org.jclouds.blobstore.domain.PageSet;
 import org.jclouds.blobstore.domain.StorageMetadata;
 import org.jclouds.blobstore.options.GetOptions;
 import org.jclouds.blobstore.options.ListContainerOptions;
+import org.jclouds.blobstore.options.PutOptions;
 import org.jclouds.blobstore.util.ForwardingBlobStore;
+import org.jclouds.http.HttpResponse;
+import org.jclouds.http.HttpResponseException;
 
 /** An S3 service of this process, its objects in memory, that counts what it is asked. */
 public final class ObjectStore implements AutoCloseable {
@@ -28,6 +32,9 @@ public final class ObjectStore implements AutoCloseable {
   private final S3Proxy server;
   private final AtomicInteger listings = new AtomicInteger();
   private final AtomicInteger objects = new AtomicInteger();
+  private final AtomicInteger requests = new AtomicInteger();
+  private final AtomicInteger refuseEvery = new AtomicInteger();
+  private final AtomicInteger refused = new AtomicInteger();
 
   private ObjectStore() {
     context =
@@ -58,6 +65,27 @@ public final class ObjectStore implements AutoCloseable {
   public void bucket(String name, Configuration hadoop) {
     context.getBlobStore().createContainerInLocation(null, name);
     reach(name, hadoop);
+  }
+
+  /** The same, with s3a as patient as it is by default, but in shorter intervals. */
+  public void bucketOfPatience(String name, Configuration hadoop) {
+    bucket(name, hadoop);
+    String prefix = "fs.s3a.bucket." + name + ".";
+    for (String key : List.of("attempts.maximum", "retry.limit")) {
+      hadoop.unset(prefix + key);
+    }
+    hadoop.set(prefix + "retry.interval", "20ms");
+    hadoop.set(prefix + "retry.throttle.interval", "20ms");
+  }
+
+  /** Answers every n-th request with 503 Slow Down from now on; 0: none. */
+  public void slowDown(int every) {
+    refuseEvery.set(every);
+  }
+
+  /** Requests that were answered so. */
+  public int refused() {
+    return refused.get();
   }
 
   /** Makes s3a know where a bucket is that need not be there. */
@@ -136,19 +164,37 @@ public final class ObjectStore implements AutoCloseable {
     @Override
     public PageSet<? extends StorageMetadata> list(String container, ListContainerOptions options) {
       listings.incrementAndGet();
+      mayRefuse();
       return super.list(container, options);
     }
 
     @Override
     public Blob getBlob(String container, String name, GetOptions options) {
       objects.incrementAndGet();
+      mayRefuse();
       return super.getBlob(container, name, options);
     }
 
     @Override
     public BlobMetadata blobMetadata(String container, String name) {
       objects.incrementAndGet();
+      mayRefuse();
       return super.blobMetadata(container, name);
+    }
+
+    @Override
+    public String putBlob(String container, Blob blob, PutOptions options) {
+      mayRefuse();
+      return super.putBlob(container, blob, options);
+    }
+
+    private void mayRefuse() {
+      int every = refuseEvery.get();
+      if (every > 0 && requests.incrementAndGet() % every == 0) {
+        refused.incrementAndGet();
+        throw new HttpResponseException(
+            "slow down", null, HttpResponse.builder().statusCode(503).message("Slow Down").build());
+      }
     }
   }
 }
