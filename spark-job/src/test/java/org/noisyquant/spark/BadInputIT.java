@@ -2,6 +2,7 @@ package org.noisyquant.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.noisyquant.error.ErrorCode.CONFIG_UNREADABLE;
+import static org.noisyquant.error.ErrorCode.IMAGE_TABLE_INVALID;
 import static org.noisyquant.error.ErrorCode.INVALID_VALUE;
 import static org.noisyquant.error.ErrorCode.LABELS_INVALID;
 import static org.noisyquant.error.ErrorCode.MODEL_NOT_FOUND;
@@ -34,6 +35,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.spark.TestJob.Ended;
+import org.noisyquant.spark.testing.LocalSpark;
 import org.noisyquant.testing.GraphBuilder;
 import org.noisyquant.testing.TestData;
 
@@ -118,6 +120,11 @@ class BadInputIT {
       beyond.append(name).append(",10\n");
     }
     TestJob.write(folder.resolve("beyond.csv"), beyond.toString());
+    TestJob.write(folder.resolve("named.csv"), "file,label\n" + known + ",Shoe\n");
+    TestJob.write(folder.resolve("ten.txt"), "a\nb\nc\nd\ne\nf\ng\nh\ni\nShoes\n");
+    TestJob.write(folder.resolve("three.txt"), "a\nb\nc\n");
+    LocalSpark.session().range(3).write().parquet(file("other.parquet"));
+    TestJob.write(folder.resolve("text.parquet"), "no Parquet");
     Path finished = Files.createDirectory(folder.resolve("finished"));
     TestJob.write(finished.resolve("_noisyquant"), "model.onnx\n");
     TestJob.write(finished.resolve("model.onnx"), "results of before");
@@ -254,6 +261,31 @@ class BadInputIT {
         "a label is beyond the classes",
         new Mistake(3, LABELS_INVALID, "beyond.csv", "the label 10", "0 to 9")
             .with("--labels", file("beyond.csv")));
+    all.put(
+        "a label is a name and nothing says which classes there are",
+        new Mistake(3, LABELS_INVALID, "named.csv, line 2", "'Shoe'", "--classes")
+            .with("--labels", file("named.csv")));
+    all.put(
+        "a label is no class of the list",
+        new Mistake(3, LABELS_INVALID, "'Shoe'", "ten.txt", "the nearest is 'Shoes'")
+            .with("--labels", file("named.csv"))
+            .with("--classes", file("ten.txt")));
+    all.put(
+        "the class list is of another model",
+        new Mistake(3, LABELS_INVALID, "three.txt has 3 classes", "the model has 10")
+            .with("--classes", file("three.txt")));
+    all.put(
+        "the folders are no classes",
+        new Mistake(3, LABELS_INVALID, "images", "folder of its class")
+            .with("--labels", "folders"));
+    all.put(
+        "the table of images has other columns",
+        new Mistake(3, IMAGE_TABLE_INVALID, "other.parquet", "path:string is needed", "pack")
+            .with("--images", file("other.parquet")));
+    all.put(
+        "the table of images is no Parquet",
+        new Mistake(3, IMAGE_TABLE_INVALID, "text.parquet", "not a Parquet file", "--images")
+            .with("--images", file("text.parquet")));
     all.put(
         "there is no labels file",
         new Mistake(3, LABELS_INVALID, "absent.csv", "--labels")

@@ -89,7 +89,13 @@ final class ImageTable implements ImageSource {
   }
 
   static ImageTable list(SparkSession spark, String path, String key) {
-    Dataset<Row> rows = spark.read().parquet(path);
+    Dataset<Row> rows;
+    try {
+      rows = spark.read().parquet(path);
+    } catch (Exception e) {
+      // Scala declares none of what Spark throws at what is no Parquet; the first cause says it.
+      throw invalid(path, "cannot be read (" + ofFirstCause(e) + ")", key);
+    }
     check(rows.schema(), path, key);
     List<Row> listed = rows.select(PATH).collectAsList();
     Set<String> names = new HashSet<>();
@@ -197,6 +203,14 @@ final class ImageTable implements ImageSource {
       labels.put(name, LabelText.index(row.get(1).toString(), classes, source + ", " + name));
     }
     return labels.isEmpty() ? Optional.empty() : Optional.of(new Labels(source, labels));
+  }
+
+  private static String ofFirstCause(Throwable thrown) {
+    Throwable cause = thrown;
+    while (cause.getCause() != null && cause.getCause() != cause) {
+      cause = cause.getCause();
+    }
+    return cause.toString().lines().findFirst().orElse("");
   }
 
   private static NoisyQuantException invalid(String path, String what, String key) {
