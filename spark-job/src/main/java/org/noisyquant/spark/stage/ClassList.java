@@ -42,7 +42,7 @@ public final class ClassList {
    * A class.
    *
    * @param name never empty
-   * @param synset its WordNet identifier, or empty
+   * @param synset its WordNet identifier, or another that data sets use, or empty
    */
   record ClassName(String name, String synset) {}
 
@@ -64,7 +64,8 @@ public final class ClassList {
   /**
    * Reads a list of classes, in UTF-8: one per line in the order of the logits, {@code name} or
    * {@code synset name}; CSV with the header {@code index,synset,name} or without one of the last
-   * two; a JSON array of names; or JSON with {@code id2label}, as Hugging Face's config.json.
+   * two; a JSON array of names; or a model's config.json, of Hugging Face with {@code id2label} or
+   * of timm with {@code label_names}.
    *
    * @throws NoisyQuantException LABELS_INVALID if it is not there or damaged, with the line
    */

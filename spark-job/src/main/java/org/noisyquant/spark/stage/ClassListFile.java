@@ -1,8 +1,5 @@
 package org.noisyquant.spark.stage;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
@@ -15,7 +12,6 @@ import org.noisyquant.spark.stage.ClassList.ClassName;
 final class ClassListFile {
   private static final Pattern SYNSET_AND_NAME = Pattern.compile("(n\\d{8})\\s+(\\S.*)");
   private static final String CSV_INDEX = "index";
-  private static final String ID2LABEL = "id2label";
 
   private final String file;
 
@@ -28,7 +24,7 @@ final class ClassListFile {
     ClassListFile parser = new ClassListFile(file);
     String content = text.replace("\uFEFF", "").stripTrailing();
     if (content.matches("(?s)\\s*[{\\[].*")) {
-      return parser.json(content);
+      return new ClassListJson(file).parse(content);
     }
     List<String> lines = content.lines().map(String::strip).toList();
     if (content.isEmpty()) {
@@ -83,34 +79,6 @@ final class ClassListFile {
       classes[index] = new ClassName(name < 0 ? id : fields.get(name), id);
     }
     return List.of(classes);
-  }
-
-  /** An array of names, or an object with id2label, as in config.json of Hugging Face. */
-  private List<ClassName> json(String content) {
-    JsonNode root;
-    try {
-      root = new ObjectMapper().readTree(content);
-    } catch (JsonProcessingException e) {
-      throw invalid(" is no JSON: " + e.getOriginalMessage());
-    }
-    JsonNode names = root.isArray() ? root : root.path(ID2LABEL);
-    if (names.isEmpty()) {
-      throw invalid(" is JSON, but neither a list of names nor an object with " + ID2LABEL);
-    }
-    List<ClassName> classes = new ArrayList<>();
-    for (int i = 0; i < names.size(); i++) {
-      JsonNode name = root.isArray() ? names.get(i) : names.path(Integer.toString(i));
-      if (!name.isTextual()) {
-        throw invalid(
-            " has "
-                + names.size()
-                + " classes, but no name for class "
-                + i
-                + "; they are numbered from 0");
-      }
-      classes.add(new ClassName(name.textValue().strip(), ""));
-    }
-    return classes;
   }
 
   private static int index(String text) {

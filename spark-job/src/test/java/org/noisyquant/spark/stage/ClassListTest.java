@@ -35,7 +35,9 @@ class ClassListTest {
         "index,synset,name\n1,n01443537,goldfish\n0,n01440764,\"tench\"\n",
         "index,name\n0,tench\n1,goldfish\n",
         "[\"tench\", \"goldfish\"]",
-        "{\"model_type\": \"vit\", \"id2label\": {\"1\": \"goldfish\", \"0\": \"tench\"}}"
+        "{\"model_type\": \"vit\", \"id2label\": {\"1\": \"goldfish\", \"0\": \"tench\"}}",
+        "{\"architecture\": \"deit\", \"label_names\": [\"tench\", \"goldfish\"]}",
+        "{\"pretrained_cfg\": {\"label_names\": {\"1\": \"goldfish\", \"0\": \"tench\"}}}"
       })
   void everyFormGivesTheClassesInTheirOrder(String content) throws IOException {
     ClassList classes = list(content);
@@ -53,9 +55,23 @@ class ClassListTest {
         "n01440764\nn01443537",
         "index,synset\n0,n01440764\n1,n01443537",
         "index,synset,name\n0,n01440764,tench\n1,n01443537,goldfish",
+        "{\"label_names\": [\"n01440764\", \"n01443537\"]}",
       })
   void synsetsAreNamesToo(String content) throws IOException {
     assertThat(list(content).find("n01443537", WHERE)).hasValue(1);
+  }
+
+  @Test
+  void synsetsOfTimmHaveTheirDescriptionsAsNames() throws IOException {
+    ClassList classes =
+        list(
+            "{\"label_names\": [\"n01440764\", \"n01443537\"], \"label_descriptions\":"
+                + " {\"n01443537\": \"goldfish, Carassius auratus\"}}");
+
+    assertThat(classes.find("n01440764", WHERE)).hasValue(0);
+    assertThat(classes.find("n01443537", WHERE)).hasValue(1);
+    assertThat(classes.find("Goldfish", WHERE)).hasValue(1);
+    assertThat(classes.find("carassius_auratus", WHERE)).hasValue(1);
   }
 
   @Test
@@ -111,7 +127,8 @@ class ClassListTest {
         "index,name;0,tench;0,goldfish | line 3",
         "index,synset,name;0,n01440764 | line 2",
         "{\"id2label\": {\"1\": \"tench\"}} | no name for class 0",
-        "{\"label2id\": {\"tench\": 0}} | neither a list of names nor an object with id2label",
+        "{\"label2id\": {\"tench\": 0}} | neither a list of names nor an object with id2label or label_names",
+        "{\"label_names\": {\"0\": \"tench\", \"2\": \"goldfish\"}} | no name for class 1",
         "{\"id2label\": | is no JSON",
       })
   void aDamagedListIsNamed(String content, String problem) {
