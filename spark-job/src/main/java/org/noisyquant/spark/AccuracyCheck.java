@@ -30,6 +30,9 @@ record AccuracyCheck(double top1, double confidence, long images, int classes) {
 
   private static final double DEVIATIONS = 3;
 
+  /** Of the way from guessing to no error, how much may still be called guessing. */
+  private static final double LARGEST_SLACK = 0.25;
+
   /** The check of an evaluation, where it has labels. */
   static Optional<AccuracyCheck> of(EvaluationResult result, int classes) {
     return result
@@ -66,9 +69,15 @@ record AccuracyCheck(double top1, double confidence, long images, int classes) {
         : Optional.empty();
   }
 
+  /**
+   * With few classes and few images, what chance may do reaches up to models that are good: there
+   * only what is below guessing itself counts.
+   */
   private boolean atChance() {
     double chance = 1.0 / classes;
-    return images >= LEAST_IMAGES && top1 <= chance + NEIGHBOURS + DEVIATIONS * deviation(chance);
+    double slack = NEIGHBOURS + DEVIATIONS * deviation(chance);
+    boolean telling = slack <= (1 - chance) * LARGEST_SLACK;
+    return images >= LEAST_IMAGES && top1 <= (telling ? chance + slack : chance);
   }
 
   /** Of the share of images that something of this probability happens to. */

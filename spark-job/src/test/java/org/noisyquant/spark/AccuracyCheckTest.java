@@ -21,6 +21,8 @@ class AccuracyCheckTest {
     "0.877, 0.862, 1000, 10", // Fashion-MNIST
     "0.884, 0.843, 1000, 10",
     "0.70, 0.85, 50000, 1000", // too sure of itself
+    "0.78, 0.80, 32, 2", // two classes, few images
+    "0.65, 0.70, 20, 3",
   })
   void aModelThatFitsItsImagesIsNotWarnedOf(
       double top1, double confidence, long images, int classes) {
@@ -57,6 +59,17 @@ class AccuracyCheckTest {
     assertThat(warning(0, 0.9, 3, 1000)).isEmpty();
     assertThat(warning(0.55, 0.76, 100, 10)).isEmpty();
     assertThat(warning(0, 0.9, 20, 1000)).isNotEmpty();
+  }
+
+  @Test
+  void twoClassesThatAreSwappedAreNamedOnFewImages() {
+    assertThat(warning(0.22, 0.80, 32, 2)).contains("another order");
+  }
+
+  @Test
+  void guessingBetweenTwoClassesIsNamedOnceThereAreImagesEnough() {
+    assertThat(warning(0.52, 0.55, 100, 2)).isEmpty();
+    assertThat(warning(0.52, 0.55, 1000, 2)).contains("hardly better than guessing");
   }
 
   @Test
