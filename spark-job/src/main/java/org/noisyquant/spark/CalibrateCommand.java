@@ -32,7 +32,7 @@ final class CalibrateCommand implements JobCommand {
           JobKey.ROUNDING,
           JobKey.SEED,
           JobKey.PARTITIONS);
-  private static final Set<JobKey> REQUIRED =
+  static final Set<JobKey> REQUIRED =
       EnumSet.of(JobKey.MODEL_PATH, JobKey.IMAGES_PATH, JobKey.OUTPUT_PATH);
 
   private final JobStep step;

@@ -15,7 +15,7 @@ final class DemoCommand implements JobCommand {
   private static final List<JobKey> KEYS =
       List.of(
           JobKey.OUTPUT_PATH, JobKey.OUTPUT_OVERWRITE, JobKey.WEIGHT_BITS, JobKey.ACTIVATION_BITS);
-  private static final Set<JobKey> REQUIRED = EnumSet.of(JobKey.OUTPUT_PATH);
+  static final Set<JobKey> REQUIRED = EnumSet.of(JobKey.OUTPUT_PATH);
 
   private final JobStep calibrate;
 

@@ -85,7 +85,8 @@ public final class NoisyQuantJob {
     }
   }
 
-  private CommandLine commandLine() {
+  /** The parser of all commands. */
+  CommandLine commandLine() {
     CommandSpec root = CommandSpec.create().name("noisyquant").mixinStandardHelpOptions(true);
     root.versionProvider(new Version());
     root.usageMessage()

@@ -1,0 +1,212 @@
+package org.noisyquant.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import javax.xml.parsers.DocumentBuilderFactory;
+import javax.xml.xpath.XPathFactory;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.w3c.dom.Document;
+
+/** What the files under deploy/ say is what this build is: names, flags, keys, versions. */
+class DeployFilesTest {
+  private static final Map<String, Set<JobKey>> REQUIRED =
+      Map.of("calibrate", CalibrateCommand.REQUIRED, "demo", DemoCommand.REQUIRED);
+
+  static List<Deployment> deployments() {
+    return DeployFiles.deployments();
+  }
+
+  @Test
+  void everyFileIsChecked() throws IOException {
+    Stream<Path> starting = deployments().stream().map(Deployment::file);
+    Stream<Path> others = Stream.of(DeployFiles.IGNORED, DeployFiles.IMAGE_BUILD);
+
+    assertThat(files())
+        .containsExactlyInAnyOrderElementsOf(Stream.concat(starting, others).toList());
+  }
+
+  @ParameterizedTest
+  @MethodSource("deployments")
+  void theProgramTakesTheArgumentsAndTheConfiguration(Deployment deployment) {
+    assertThat(config(deployment).output().path()).isNotEmpty();
+  }
+
+  @ParameterizedTest
+  @MethodSource("deployments")
+  void theMainClassIsTheProgram(Deployment deployment) {
+    assertThat(deployment.mainClass()).isEqualTo(NoisyQuantJob.class.getName());
+  }
+
+  @ParameterizedTest
+  @MethodSource("deployments")
+  void theJarIsTheOneThatMavenBuilds(Deployment deployment) {
+    String name = deployment.jar().substring(deployment.jar().lastIndexOf('/') + 1);
+
+    String suffix =
+        deployment.profile().isEmpty()
+            ? ""
+            : pom(
+                "pom.xml",
+                "profiles/profile[id='%s']/properties/noisyquant.jar.suffix"
+                    .formatted(deployment.profile()));
+
+    assertThat(name)
+        .isEqualTo(
+            pom("spark-job/pom.xml", "build/finalName")
+                    .replace("${project.artifactId}", pom("spark-job/pom.xml", "artifactId"))
+                    .replace("${project.version}", pom("pom.xml", "version"))
+                    .replace("${noisyquant.jar.suffix}", suffix)
+                + ".jar");
+  }
+
+  @ParameterizedTest
+  @MethodSource("deployments")
+  void driverAndExecutorsOpenTheModulesOfSparkDefaults(Deployment deployment) {
+    for (String key : List.of("spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions")) {
+      assertThat(Deployment.opened(deployment.conf().get(key)))
+          .isNotEmpty()
+          .containsExactlyElementsOf(Deployment.opened(DeployFiles.sparkDefaults().get(key)));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("deployments")
+  void executorsHaveMemoryOutsideTheHeap(Deployment deployment) {
+    assertThat(deployment.conf())
+        .containsKeys("spark.executor.cores", "spark.executor.memory", "spark.task.cpus")
+        .hasEntrySatisfying(
+            "spark.executor.memoryOverhead", memory -> assertThat(memory).matches("[2-9]g"));
+  }
+
+  @Test
+  void theImageIsOfTheSparkThatTheJarIsBuiltWith() {
+    String image =
+        "apache/spark:"
+            + pom("pom.xml", "properties/spark.version")
+            + "-scala"
+            + pom("pom.xml", "properties/scala.binary.version")
+            + "-java"
+            + pom("pom.xml", "properties/maven.compiler.release")
+            + "-ubuntu";
+
+    assertThat(DeployFiles.dockerfile()).contains("FROM " + image);
+    assertThat(label("base.name")).isEqualTo("docker.io/" + image);
+    assertThat(label("version")).isEqualTo(pom("pom.xml", "version"));
+  }
+
+  @Test
+  void sparkInTheImageHasTheSettingsOfSparkDefaults() {
+    assertThat(DeployFiles.dockerfile())
+        .anyMatch(
+            line ->
+                line.startsWith("COPY " + DeployFiles.SPARK_DEFAULTS + " ")
+                    && line.endsWith(" /opt/spark/conf/"));
+  }
+
+  @Test
+  void theImageIsCheckedAndRunByAUserThatIsNotRoot() {
+    List<String> steps =
+        DeployFiles.dockerfile().stream()
+            .filter(line -> line.startsWith("USER ") || line.startsWith("RUN "))
+            .toList();
+
+    assertThat(steps).hasSize(2);
+    assertThat(steps.get(0)).isEqualTo("USER 185");
+    assertThat(steps.get(1)).startsWith("RUN ");
+  }
+
+  @Test
+  void whatTheImageCopiesIsThereOrBuiltAndNotIgnored() {
+    List<String> sources =
+        DeployFiles.dockerfile().stream()
+            .filter(line -> line.startsWith("COPY "))
+            .map(line -> line.substring(5, line.lastIndexOf(' ')))
+            .flatMap(line -> Arrays.stream(line.split(" ", -1)))
+            .map(source -> source.replaceAll("/$", ""))
+            .toList();
+    List<String> allowed = DeployFiles.text(DeployFiles.IGNORED).lines().toList();
+
+    assertThat(allowed).startsWith("*").hasSize(sources.size() + 1);
+    for (String source : sources) {
+      assertThat(allowed.stream().skip(1).map(line -> line.substring(1)))
+          .as(source)
+          .anyMatch(pattern -> source.matches(pattern.replace(".", "\\.").replace("*", ".*")));
+      // The jar's name has a test of its own.
+      if (!source.startsWith("spark-job/target/")) {
+        assertThat(DeployFiles.ROOT.resolve(source)).exists();
+      } else if (!source.endsWith(".jar")) {
+        assertThat(DeployFiles.text(DeployFiles.IMAGE_BUILD)).contains("=" + source + "\n");
+      }
+    }
+  }
+
+  @Test
+  void theImageIsBuiltByItsScript() {
+    assertThat(DeployFiles.text(DeployFiles.IMAGE_BUILD))
+        .contains("--file " + DeployFiles.DOCKERFILE + " ", "tag=${1:-" + imageTag() + "}");
+    assertThat(DeployFiles.ROOT.resolve(DeployFiles.IMAGE_BUILD)).isExecutable();
+  }
+
+  /** As NoisyQuantJob parses and checks it. */
+  private static JobConfig config(Deployment deployment) {
+    List<String> arguments = deployment.arguments();
+    PrintWriter nowhere = new PrintWriter(new StringWriter());
+    NoisyQuantJob job = new NoisyQuantJob(NoisyQuantJob.commands(), nowhere, nowhere);
+    return CommandArguments.of(
+            CommandLineErrors.parse(job.commandLine(), arguments.toArray(new String[0]))
+                .subcommand())
+        .config(REQUIRED.get(arguments.get(0)));
+  }
+
+  private static String imageTag() {
+    return "noisyquant:" + pom("pom.xml", "version");
+  }
+
+  private static String label(String name) {
+    Matcher label =
+        Pattern.compile("org\\.opencontainers\\.image\\." + name + "=\"([^\"]*)\"")
+            .matcher(String.join("\n", DeployFiles.dockerfile()));
+    assertThat(label.find()).isTrue();
+    return label.group(1);
+  }
+
+  private static String pom(String file, String path) {
+    try {
+      Document pom =
+          DocumentBuilderFactory.newInstance()
+              .newDocumentBuilder()
+              .parse(DeployFiles.ROOT.resolve(file).toFile());
+      String value = XPathFactory.newInstance().newXPath().evaluate("/project/" + path, pom);
+      assertThat(value).isNotEmpty();
+      return value;
+    } catch (Exception e) {
+      throw new AssertionError(file + " has no " + path, e);
+    }
+  }
+
+  /** All of deploy/ but what runs on one machine: the launcher and the benchmarks. */
+  private static List<Path> files() throws IOException {
+    Set<String> local = Set.of("local", "bench");
+    try (Stream<Path> files = Files.walk(DeployFiles.ROOT.resolve("deploy"))) {
+      return files
+          .filter(Files::isRegularFile)
+          .map(DeployFiles.ROOT::relativize)
+          .filter(file -> !local.contains(file.getName(1).toString()))
+          .toList();
+    }
+  }
+}
