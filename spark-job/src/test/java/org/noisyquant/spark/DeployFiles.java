@@ -1,5 +1,9 @@
 package org.noisyquant.spark;
 
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import java.io.IOException;
 import java.io.Reader;
 import java.io.UncheckedIOException;
@@ -10,8 +14,10 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Properties;
 import java.util.stream.Collectors;
+import java.util.stream.StreamSupport;
 
 /** Reads the files under {@code deploy/}, each in its own format. */
 final class DeployFiles {
@@ -19,13 +25,26 @@ final class DeployFiles {
   static final Path DOCKERFILE = Path.of("deploy/docker/Dockerfile");
   static final Path IGNORED = Path.of("deploy/docker/Dockerfile.dockerignore");
   static final Path IMAGE_BUILD = Path.of("deploy/docker/build");
+  static final Path APPLICATION = Path.of("deploy/kubernetes/spark-application.yaml");
+  static final Path SCHEDULE = Path.of("deploy/kubernetes/scheduled-spark-application.yaml");
+  static final Path CONFIG_MAP = Path.of("deploy/kubernetes/job-config.yaml");
+  static final Path JOB_CONF = Path.of("deploy/job.conf");
   static final Path SPARK_DEFAULTS = Path.of("conf/spark-defaults.conf");
+
+  private static final String DRIVER_OPTIONS = "spark.driver.extraJavaOptions";
+  private static final String EXECUTOR_OPTIONS = "spark.executor.extraJavaOptions";
+
+  private static final YAMLMapper YAML =
+      YAMLMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
 
   private DeployFiles() {}
 
   /** Every file that starts the program. */
   static List<Deployment> deployments() {
-    return List.of(image());
+    return List.of(
+        image(),
+        operator(APPLICATION, yaml(APPLICATION).at("/spec")),
+        operator(SCHEDULE, yaml(SCHEDULE).at("/spec/template")));
   }
 
   /** The step of the image's build that runs the program. */
@@ -44,6 +63,25 @@ final class DeployFiles {
         words.get(jar - 1),
         sparkDefaults(),
         words.subList(jar + 1, words.size()));
+  }
+
+  /** A SparkApplication of the Spark operator, which has its own names for Spark's settings. */
+  private static Deployment operator(Path file, JsonNode spec) {
+    Map<String, String> conf = new HashMap<>(texts(spec.at("/sparkConf")));
+    conf.put(DRIVER_OPTIONS, spec.at("/driver/javaOptions").asText());
+    conf.put(EXECUTOR_OPTIONS, spec.at("/executor/javaOptions").asText());
+    for (String name : List.of("cores", "memory", "memoryOverhead")) {
+      conf.put("spark.driver." + name, spec.at("/driver/" + name).asText());
+      conf.put("spark.executor." + name, spec.at("/executor/" + name).asText());
+    }
+    return new Deployment(
+        file,
+        "",
+        "s3a",
+        spec.at("/mainApplicationFile").asText(),
+        spec.at("/mainClass").asText(),
+        conf,
+        list(spec.at("/arguments")));
   }
 
   /** The instructions of the Dockerfile, one a line, with its own ARG resolved. */
@@ -83,11 +121,37 @@ final class DeployFiles {
         .collect(Collectors.toMap(name -> name, name -> properties.getProperty(name).strip()));
   }
 
+  static JsonNode yaml(Path file) {
+    return parse(YAML, file);
+  }
+
   static String text(Path file) {
     try {
       return Files.readString(ROOT.resolve(file));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    }
+  }
+
+  /** The texts of an array; fails on anything else in it. */
+  static List<String> list(JsonNode array) {
+    return StreamSupport.stream(array.spliterator(), false).map(DeployFiles::text).toList();
+  }
+
+  private static Map<String, String> texts(JsonNode object) {
+    return object.properties().stream()
+        .collect(Collectors.toMap(Map.Entry::getKey, entry -> text(entry.getValue())));
+  }
+
+  private static String text(JsonNode value) {
+    return Objects.requireNonNull(value.textValue(), () -> value + " is no text");
+  }
+
+  private static JsonNode parse(ObjectMapper mapper, Path file) {
+    try {
+      return mapper.readTree(text(file));
+    } catch (IOException e) {
+      throw new UncheckedIOException(file.toString(), e);
     }
   }
 }

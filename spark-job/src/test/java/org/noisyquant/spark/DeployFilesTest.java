@@ -2,6 +2,8 @@ package org.noisyquant.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -30,10 +32,19 @@ class DeployFilesTest {
     return DeployFiles.deployments();
   }
 
+  static Stream<Deployment> deploymentsToPlatforms() {
+    return deployments().stream().filter(deployment -> !deployment.scheme().isEmpty());
+  }
+
   @Test
   void everyFileIsChecked() throws IOException {
     Stream<Path> starting = deployments().stream().map(Deployment::file);
-    Stream<Path> others = Stream.of(DeployFiles.IGNORED, DeployFiles.IMAGE_BUILD);
+    Stream<Path> others =
+        Stream.of(
+            DeployFiles.IGNORED,
+            DeployFiles.IMAGE_BUILD,
+            DeployFiles.CONFIG_MAP,
+            DeployFiles.JOB_CONF);
 
     assertThat(files())
         .containsExactlyInAnyOrderElementsOf(Stream.concat(starting, others).toList());
@@ -43,6 +54,26 @@ class DeployFilesTest {
   @MethodSource("deployments")
   void theProgramTakesTheArgumentsAndTheConfiguration(Deployment deployment) {
     assertThat(config(deployment).output().path()).isNotEmpty();
+  }
+
+  @ParameterizedTest
+  @MethodSource("deploymentsToPlatforms")
+  void everyPathIsOfTheFileSystemOfThePlatform(Deployment deployment) {
+    JobConfig config = config(deployment);
+
+    assertThat(
+            List.of(
+                config.model().path(),
+                config.images().path(),
+                config.evaluation().path().orElseThrow(),
+                config.output().path()))
+        .allMatch(path -> path.startsWith(deployment.scheme() + "://"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("deploymentsToPlatforms")
+  void aQualityGateIsSet(Deployment deployment) {
+    assertThat(config(deployment).gates().maxKl()).isPresent();
   }
 
   @ParameterizedTest
@@ -161,9 +192,61 @@ class DeployFilesTest {
     assertThat(DeployFiles.ROOT.resolve(DeployFiles.IMAGE_BUILD)).isExecutable();
   }
 
-  /** As NoisyQuantJob parses and checks it. */
+  @Test
+  void theOperatorRunsTheImageWithItsSpark() {
+    JsonNode spec = DeployFiles.yaml(DeployFiles.APPLICATION).at("/spec");
+
+    assertThat(spec.at("/image").asText()).isEqualTo(imageTag());
+    assertThat(spec.at("/sparkVersion").textValue())
+        .isEqualTo(pom("pom.xml", "properties/spark.version"));
+    assertThat(DeployFiles.dockerfile())
+        .anyMatch(
+            line ->
+                line.startsWith("COPY ")
+                    && spec.at("/mainApplicationFile")
+                        .asText()
+                        .startsWith("local://" + line.substring(line.lastIndexOf(' ') + 1)));
+  }
+
+  @Test
+  void theDriverSeesJobConfByTheConfigMap() {
+    JsonNode map = DeployFiles.yaml(DeployFiles.CONFIG_MAP);
+    JsonNode mount = DeployFiles.yaml(DeployFiles.APPLICATION).at("/spec/driver/configMaps/0");
+    List<String> arguments =
+        DeployFiles.list(DeployFiles.yaml(DeployFiles.APPLICATION).at("/spec/arguments"));
+
+    assertThat(map.at("/data/job.conf").asText()).isEqualTo(DeployFiles.text(DeployFiles.JOB_CONF));
+    assertThat(mount.at("/name")).isEqualTo(map.at("/metadata/name"));
+    assertThat(arguments).containsSequence("--config", mount.at("/path").asText() + "/job.conf");
+  }
+
+  @Test
+  void theScheduledRunIsTheSingleOneThatOverwrites() {
+    JsonNode single = DeployFiles.yaml(DeployFiles.APPLICATION).at("/spec");
+    ((ArrayNode) single.at("/arguments")).add("--overwrite");
+
+    assertThat(DeployFiles.yaml(DeployFiles.SCHEDULE).at("/spec/template")).isEqualTo(single);
+  }
+
+  @Test
+  void runsOfAScheduleNeitherOverlapNorAreRepeated() {
+    JsonNode spec = DeployFiles.yaml(DeployFiles.SCHEDULE).at("/spec");
+
+    assertThat(spec.at("/concurrencyPolicy").asText()).isEqualTo("Forbid");
+    assertThat(spec.at("/template/restartPolicy/type").asText()).isEqualTo("Never");
+  }
+
+  /** As NoisyQuantJob parses and checks it, with the file of --config from this folder. */
   private static JobConfig config(Deployment deployment) {
-    List<String> arguments = deployment.arguments();
+    List<String> arguments =
+        deployment.arguments().stream()
+            .map(
+                argument ->
+                    argument.endsWith("/" + DeployFiles.JOB_CONF.getFileName())
+                        ? DeployFiles.ROOT.resolve(DeployFiles.JOB_CONF).toString()
+                        : argument)
+            .toList();
+    assertThat(arguments).noneMatch(argument -> argument.contains("{") || argument.contains("$"));
     PrintWriter nowhere = new PrintWriter(new StringWriter());
     NoisyQuantJob job = new NoisyQuantJob(NoisyQuantJob.commands(), nowhere, nowhere);
     return CommandArguments.of(
