@@ -3,6 +3,7 @@ package org.noisyquant.spark;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import java.io.IOException;
 import java.io.Reader;
@@ -28,12 +29,16 @@ final class DeployFiles {
   static final Path APPLICATION = Path.of("deploy/kubernetes/spark-application.yaml");
   static final Path SCHEDULE = Path.of("deploy/kubernetes/scheduled-spark-application.yaml");
   static final Path CONFIG_MAP = Path.of("deploy/kubernetes/job-config.yaml");
+  static final Path EMR = Path.of("deploy/emr/start-job-run.json");
   static final Path JOB_CONF = Path.of("deploy/job.conf");
   static final Path SPARK_DEFAULTS = Path.of("conf/spark-defaults.conf");
 
+  private static final String SPARK_3_5 = "spark-3.5";
   private static final String DRIVER_OPTIONS = "spark.driver.extraJavaOptions";
   private static final String EXECUTOR_OPTIONS = "spark.executor.extraJavaOptions";
 
+  private static final JsonMapper JSON =
+      JsonMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
   private static final YAMLMapper YAML =
       YAMLMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
 
@@ -44,7 +49,8 @@ final class DeployFiles {
     return List.of(
         image(),
         operator(APPLICATION, yaml(APPLICATION).at("/spec")),
-        operator(SCHEDULE, yaml(SCHEDULE).at("/spec/template")));
+        operator(SCHEDULE, yaml(SCHEDULE).at("/spec/template")),
+        emr());
   }
 
   /** The step of the image's build that runs the program. */
@@ -84,6 +90,22 @@ final class DeployFiles {
         list(spec.at("/arguments")));
   }
 
+  private static Deployment emr() {
+    JsonNode request = json(EMR);
+    JsonNode submit = request.at("/jobDriver/sparkSubmit");
+    JsonNode defaults = request.at("/configurationOverrides/applicationConfiguration/0");
+    List<String> parameters =
+        Arrays.asList(submit.at("/sparkSubmitParameters").asText().split(" ", -1));
+    return new Deployment(
+        EMR,
+        SPARK_3_5,
+        "s3",
+        submit.at("/entryPoint").asText(),
+        parameters.get(parameters.indexOf("--class") + 1),
+        texts(defaults.at("/properties")),
+        list(submit.at("/entryPointArguments")));
+  }
+
   /** The instructions of the Dockerfile, one a line, with its own ARG resolved. */
   static List<String> dockerfile() {
     List<String> instructions =
@@ -119,6 +141,10 @@ final class DeployFiles {
     }
     return properties.stringPropertyNames().stream()
         .collect(Collectors.toMap(name -> name, name -> properties.getProperty(name).strip()));
+  }
+
+  static JsonNode json(Path file) {
+    return parse(JSON, file);
   }
 
   static JsonNode yaml(Path file) {

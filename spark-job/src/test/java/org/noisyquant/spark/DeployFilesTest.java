@@ -236,6 +236,11 @@ class DeployFilesTest {
     assertThat(spec.at("/template/restartPolicy/type").asText()).isEqualTo("Never");
   }
 
+  @Test
+  void emrDoesNotRepeatARun() {
+    assertThat(DeployFiles.json(DeployFiles.EMR).at("/retryPolicy/maxAttempts").asInt()).isOne();
+  }
+
   /** As NoisyQuantJob parses and checks it, with the file of --config from this folder. */
   private static JobConfig config(Deployment deployment) {
     List<String> arguments =
