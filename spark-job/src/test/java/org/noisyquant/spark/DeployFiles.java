@@ -30,6 +30,7 @@ final class DeployFiles {
   static final Path SCHEDULE = Path.of("deploy/kubernetes/scheduled-spark-application.yaml");
   static final Path CONFIG_MAP = Path.of("deploy/kubernetes/job-config.yaml");
   static final Path EMR = Path.of("deploy/emr/start-job-run.json");
+  static final Path DATAPROC = Path.of("deploy/dataproc/batch.json");
   static final Path JOB_CONF = Path.of("deploy/job.conf");
   static final Path SPARK_DEFAULTS = Path.of("conf/spark-defaults.conf");
 
@@ -50,7 +51,8 @@ final class DeployFiles {
         image(),
         operator(APPLICATION, yaml(APPLICATION).at("/spec")),
         operator(SCHEDULE, yaml(SCHEDULE).at("/spec/template")),
-        emr());
+        emr(),
+        dataproc());
   }
 
   /** The step of the image's build that runs the program. */
@@ -104,6 +106,18 @@ final class DeployFiles {
         parameters.get(parameters.indexOf("--class") + 1),
         texts(defaults.at("/properties")),
         list(submit.at("/entryPointArguments")));
+  }
+
+  private static Deployment dataproc() {
+    JsonNode batch = json(DATAPROC);
+    return new Deployment(
+        DATAPROC,
+        SPARK_3_5,
+        "gs",
+        batch.at("/sparkBatch/jarFileUris/0").asText(),
+        batch.at("/sparkBatch/mainClass").asText(),
+        texts(batch.at("/runtimeConfig/properties")),
+        list(batch.at("/sparkBatch/args")));
   }
 
   /** The instructions of the Dockerfile, one a line, with its own ARG resolved. */
