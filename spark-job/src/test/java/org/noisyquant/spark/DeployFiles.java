@@ -31,6 +31,8 @@ final class DeployFiles {
   static final Path CONFIG_MAP = Path.of("deploy/kubernetes/job-config.yaml");
   static final Path EMR = Path.of("deploy/emr/start-job-run.json");
   static final Path DATAPROC = Path.of("deploy/dataproc/batch.json");
+  static final Path DAG = Path.of("deploy/airflow/noisyquant_dag.py");
+  static final Path DAG_SUBMISSION = Path.of("deploy/airflow/noisyquant_dag.json");
   static final Path JOB_CONF = Path.of("deploy/job.conf");
   static final Path SPARK_DEFAULTS = Path.of("conf/spark-defaults.conf");
 
@@ -52,7 +54,8 @@ final class DeployFiles {
         operator(APPLICATION, yaml(APPLICATION).at("/spec")),
         operator(SCHEDULE, yaml(SCHEDULE).at("/spec/template")),
         emr(),
-        dataproc());
+        dataproc(),
+        airflow());
   }
 
   /** The step of the image's build that runs the program. */
@@ -118,6 +121,19 @@ final class DeployFiles {
         batch.at("/sparkBatch/mainClass").asText(),
         texts(batch.at("/runtimeConfig/properties")),
         list(batch.at("/sparkBatch/args")));
+  }
+
+  /** What Airflow's SparkSubmitOperator is given. */
+  private static Deployment airflow() {
+    JsonNode submission = json(DAG_SUBMISSION);
+    return new Deployment(
+        DAG_SUBMISSION,
+        "",
+        "s3a",
+        submission.at("/application").asText(),
+        submission.at("/java_class").asText(),
+        texts(submission.at("/conf")),
+        list(submission.at("/application_args")));
   }
 
   /** The instructions of the Dockerfile, one a line, with its own ARG resolved. */

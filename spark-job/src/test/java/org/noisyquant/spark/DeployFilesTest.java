@@ -15,18 +15,23 @@ import java.util.Map;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import javax.xml.parsers.DocumentBuilderFactory;
 import javax.xml.xpath.XPathFactory;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.noisyquant.error.ErrorCode;
 import org.w3c.dom.Document;
 
 /** What the files under deploy/ say is what this build is: names, flags, keys, versions. */
 class DeployFilesTest {
   private static final Map<String, Set<JobKey>> REQUIRED =
       Map.of("calibrate", CalibrateCommand.REQUIRED, "demo", DemoCommand.REQUIRED);
+
+  /** The date of a run, where Airflow puts it in. */
+  private static final String DATE = "{{ ds }}";
 
   static List<Deployment> deployments() {
     return DeployFiles.deployments();
@@ -44,6 +49,7 @@ class DeployFilesTest {
             DeployFiles.IGNORED,
             DeployFiles.IMAGE_BUILD,
             DeployFiles.CONFIG_MAP,
+            DeployFiles.DAG,
             DeployFiles.JOB_CONF);
 
     assertThat(files())
@@ -241,10 +247,53 @@ class DeployFilesTest {
     assertThat(DeployFiles.json(DeployFiles.EMR).at("/retryPolicy/maxAttempts").asInt()).isOne();
   }
 
+  @Test
+  void eachRunOfTheDagHasAnOutputFolderOfItsOwn() {
+    List<String> arguments =
+        DeployFiles.list(DeployFiles.json(DeployFiles.DAG_SUBMISSION).at("/application_args"));
+
+    assertThat(arguments.get(arguments.indexOf("--output") + 1)).endsWith("/" + DATE);
+    assertThat(arguments).doesNotContain("--overwrite");
+  }
+
+  @Test
+  void theDagRetriesWhatAnotherRunCanMend() {
+    Matcher codes =
+        Pattern.compile("FINAL_EXIT_CODES = \\{(.*)}").matcher(DeployFiles.text(DeployFiles.DAG));
+
+    assertThat(codes.find()).isTrue();
+    assertThat(Arrays.stream(codes.group(1).split(", ", -1)).map(Integer::valueOf))
+        .containsExactlyInAnyOrderElementsOf(
+            Arrays.stream(ErrorCode.values())
+                .map(ErrorCode::exitCode)
+                .filter(code -> code != ErrorCode.INTERNAL.exitCode())
+                .collect(Collectors.toSet()));
+  }
+
+  @Test
+  void theDagSubmitsWhatIsBesideIt() {
+    assertThat(DeployFiles.text(DeployFiles.DAG))
+        .contains("Path(__file__).with_suffix(\".json\")", "**SUBMISSION");
+    assertThat(DeployFiles.DAG.toString().replaceFirst("\\.py$", ".json"))
+        .isEqualTo(DeployFiles.DAG_SUBMISSION.toString());
+  }
+
+  @Test
+  void theDagTakesTheObjectStoreOfThisBuild() {
+    String awssdk = pom("pom.xml", "properties/awssdk.version");
+
+    assertThat(DeployFiles.json(DeployFiles.DAG_SUBMISSION).at("/packages").asText().split(",", -1))
+        .containsExactly(
+            "org.apache.hadoop:hadoop-aws:" + pom("pom.xml", "properties/hadoop.version"),
+            "software.amazon.awssdk:s3:" + awssdk,
+            "software.amazon.awssdk:s3-transfer-manager:" + awssdk);
+  }
+
   /** As NoisyQuantJob parses and checks it, with the file of --config from this folder. */
   private static JobConfig config(Deployment deployment) {
     List<String> arguments =
         deployment.arguments().stream()
+            .map(argument -> argument.replace(DATE, "2026-01-31"))
             .map(
                 argument ->
                     argument.endsWith("/" + DeployFiles.JOB_CONF.getFileName())
