@@ -56,6 +56,13 @@ class DeployFilesTest {
         .containsExactlyInAnyOrderElementsOf(Stream.concat(starting, others).toList());
   }
 
+  @Test
+  void everyFileIsDocumented() throws IOException {
+    String page = DeployFiles.text(Path.of("docs/deploy.md"));
+
+    assertThat(files()).allMatch(file -> page.contains("](../" + file + ")"));
+  }
+
   @ParameterizedTest
   @MethodSource("deployments")
   void theProgramTakesTheArgumentsAndTheConfiguration(Deployment deployment) {
