@@ -50,7 +50,7 @@ record CalibrationInputs(
           config.images().path(),
           all.names().size());
     }
-    ImageSource calibration = count == 0 ? all : all.sample(count, config.job().seed());
+    ImageSource calibration = ChosenImages.of(all, config);
     Optional<ImageSource> evaluation =
         config
             .evaluation()

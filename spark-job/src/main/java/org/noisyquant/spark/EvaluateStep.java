@@ -54,8 +54,7 @@ final class EvaluateStep implements JobStep {
     }
     tryModels(path, model, compared);
     ImageSource all = ImageSource.list(spark, config.images().path());
-    int count = config.images().count();
-    ImageSource images = count == 0 ? all : all.sample(count, config.job().seed());
+    ImageSource images = ChosenImages.of(all, config);
     int classes = model.graph().classes();
     Optional<Labels> labels = LabelSource.of(config, all, OptionalInt.of(classes), hadoop);
     labels.ifPresent(l -> l.check(images.names(), classes));

@@ -21,8 +21,7 @@ final class PackStep implements JobStep {
   @Override
   public String run(SparkSession spark, JobConfig config, OutputFolder output, Metrics metrics) {
     ImageSource all = ImageSource.list(spark, config.images().path());
-    int count = config.images().count();
-    ImageSource images = count == 0 ? all : all.sample(count, config.job().seed());
+    ImageSource images = ChosenImages.of(all, config);
     Optional<Labels> labels =
         LabelSource.of(
             config, all, OptionalInt.empty(), spark.sparkContext().hadoopConfiguration());
