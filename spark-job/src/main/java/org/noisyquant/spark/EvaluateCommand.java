@@ -1,13 +1,15 @@
 package org.noisyquant.spark;
 
-import java.io.IOException;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
-import picocli.CommandLine.Model.CommandSpec;
 
 /** {@code evaluate}: compares quantized models with the FP32 model. */
-final class EvaluateCommand implements JobCommand {
+final class EvaluateCommand {
+  private static final String HELP =
+      "Compares quantized models with the FP32 model on images: agreement, KL divergence, SQNR,"
+          + " and accuracy where there are labels.";
+
   private static final List<JobKey> KEYS =
       List.of(
           JobKey.MODEL_PATH,
@@ -24,28 +26,10 @@ final class EvaluateCommand implements JobCommand {
       EnumSet.of(
           JobKey.MODEL_PATH, JobKey.EVALUATION_MODELS, JobKey.IMAGES_PATH, JobKey.OUTPUT_PATH);
 
-  private final JobStep step;
+  private EvaluateCommand() {}
 
-  EvaluateCommand(JobStep step) {
-    this.step = step;
-  }
-
-  @Override
-  public String name() {
-    return "evaluate";
-  }
-
-  @Override
-  public CommandSpec spec() {
-    String help =
-        "Compares quantized models with the FP32 model on images: agreement, KL divergence, SQNR,"
-            + " and accuracy where there are labels.";
-    return CommandArguments.withMaster(
-        CommandArguments.withConfig(CommandArguments.spec(name(), help, KEYS, REQUIRED)));
-  }
-
-  @Override
-  public void run(CommandArguments arguments, JobRun run) throws IOException {
-    OutputRun.execute(step, arguments.config(REQUIRED), arguments, run);
+  /** The command around its work. */
+  static JobCommand of(JobStep step) {
+    return new StepCommand("evaluate", HELP, KEYS, REQUIRED, step);
   }
 }

@@ -47,9 +47,9 @@ public final class NoisyQuantJob {
     JobStep calibrate = new CalibrateStep();
     return List.of(
         new CalibrateCommand(calibrate),
-        new EvaluateCommand(new EvaluateStep()),
+        EvaluateCommand.of(new EvaluateStep()),
         new InspectCommand(new ModelInspection()),
-        new PackCommand(new PackStep()),
+        PackCommand.of(new PackStep()),
         new DemoCommand(calibrate));
   }
 

@@ -191,7 +191,7 @@ class NoisyQuantJobTest {
     List<JobCommand> commands =
         List.of(
             new CalibrateCommand(UNREACHED),
-            new EvaluateCommand(UNREACHED),
+            EvaluateCommand.of(UNREACHED),
             new InspectCommand(size),
             new DemoCommand(UNREACHED));
     return new NoisyQuantJob(commands, new PrintWriter(out), new PrintWriter(err)).run(args);
