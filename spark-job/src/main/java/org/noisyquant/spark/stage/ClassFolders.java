@@ -22,8 +22,6 @@ import org.noisyquant.error.NoisyQuantException;
  * it, and there must be a folder for every class.
  */
 final class ClassFolders {
-  private static final String NUMBER = "\\d{1,9}";
-
   private ClassFolders() {}
 
   /**
@@ -67,7 +65,7 @@ final class ClassFolders {
     return list.find(folder, where)
         .orElseGet(
             () -> {
-              if (folder.matches(NUMBER)) {
+              if (LabelText.isIndex(folder)) {
                 return Integer.parseInt(folder);
               }
               throw list.unknown(folder, where);
@@ -76,7 +74,7 @@ final class ClassFolders {
 
   private static Map<String, Integer> numbered(
       SortedSet<String> folders, String root, OptionalInt classes) {
-    boolean numbers = folders.stream().allMatch(folder -> folder.matches(NUMBER));
+    boolean numbers = folders.stream().allMatch(LabelText::isIndex);
     int bound = classes.orElse(Integer.MAX_VALUE);
     if (numbers && folders.stream().allMatch(folder -> Integer.parseInt(folder) < bound)) {
       return indices(folders, Integer::parseInt);

@@ -82,7 +82,7 @@ final class ClassListFile {
   }
 
   private static int index(String text) {
-    return text.matches("\\d{1,9}") ? Integer.parseInt(text) : -1;
+    return LabelText.isIndex(text) ? Integer.parseInt(text) : -1;
   }
 
   private NoisyQuantException invalid(String problem) {

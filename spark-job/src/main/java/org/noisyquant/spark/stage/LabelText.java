@@ -10,6 +10,11 @@ final class LabelText {
 
   private LabelText() {}
 
+  /** Whether a text is a class index. */
+  static boolean isIndex(String text) {
+    return text.matches(INDEX);
+  }
+
   /**
    * A class index.
    *
@@ -18,7 +23,7 @@ final class LabelText {
    * @throws NoisyQuantException LABELS_INVALID if it is neither, or the name of several classes
    */
   static int index(String text, Optional<ClassList> classes, String where) {
-    if (text.matches(INDEX)) {
+    if (isIndex(text)) {
       return Integer.parseInt(text);
     }
     ClassList known =
