@@ -85,34 +85,23 @@ public final class ImageDecoder {
     checkSize(width, height, name);
     long pixels = width * height;
     if (pixels > UNQUESTIONED_PIXELS && pixels > MOST_PIXELS_PER_BYTE * bytes) {
-      throw unreadable(
-          name,
-          "its header says "
-              + width
-              + "x"
-              + height
-              + " pixels, which its "
-              + bytes
-              + " bytes cannot hold");
+      throw unreadable(name, header(width, height) + ", which its " + bytes + " bytes cannot hold");
     }
   }
 
   /** Refuses absurd sizes before anything of that size is allocated. */
   static void checkSize(long width, long height, String name) {
     if (width < 1 || height < 1) {
-      throw unreadable(name, "its header says " + width + "x" + height + " pixels");
+      throw unreadable(name, header(width, height));
     }
     if (width * height > MAX_PIXELS) {
       throw unreadable(
-          name,
-          "its header says "
-              + width
-              + "x"
-              + height
-              + " pixels, more than the "
-              + MAX_PIXELS
-              + " that are read");
+          name, header(width, height) + ", more than the " + MAX_PIXELS + " that are read");
     }
+  }
+
+  private static String header(long width, long height) {
+    return "its header says " + width + "x" + height + " pixels";
   }
 
   static NoisyQuantException unreadable(String name, String reason) {
