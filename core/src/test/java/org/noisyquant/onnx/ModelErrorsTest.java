@@ -9,6 +9,8 @@ import ai.onnx.proto.OnnxMl.StringStringEntryProto;
 import ai.onnx.proto.OnnxMl.TensorProto;
 import ai.onnx.proto.OnnxMl.TensorProto.DataLocation;
 import ai.onnx.proto.OnnxMl.TensorProto.DataType;
+import ai.onnx.proto.OnnxMl.TensorShapeProto.Dimension;
+import ai.onnx.proto.OnnxMl.ValueInfoProto;
 import com.google.protobuf.ByteString;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -52,6 +54,10 @@ class ModelErrorsTest {
     NoisyQuantException refusal = refusal(bytes);
     assertThat(refusal.code()).isEqualTo(ErrorCode.MODEL_UNREADABLE);
     assertThat(refusal).hasMessageContainingAll(words);
+  }
+
+  private static Dimension.Builder dim(ValueInfoProto.Builder value, int axis) {
+    return value.getTypeBuilder().getTensorTypeBuilder().getShapeBuilder().getDimBuilder(axis);
   }
 
   @Test
@@ -167,14 +173,7 @@ class ModelErrorsTest {
   @Test
   void moreClassesThanAnArrayHoldsAreUnsupported() {
     GraphBuilder builder = valid();
-    builder
-        .graph()
-        .getOutputBuilder(0)
-        .getTypeBuilder()
-        .getTensorTypeBuilder()
-        .getShapeBuilder()
-        .getDimBuilder(1)
-        .setDimValue(1L << 40);
+    dim(builder.graph().getOutputBuilder(0), 1).setDimValue(1L << 40);
 
     refusesUnsupported(builder, "1099511627776 classes");
   }
@@ -182,14 +181,7 @@ class ModelErrorsTest {
   @Test
   void anImageBeyondAnyCameraIsUnsupported() {
     GraphBuilder builder = valid();
-    builder
-        .graph()
-        .getInputBuilder(0)
-        .getTypeBuilder()
-        .getTensorTypeBuilder()
-        .getShapeBuilder()
-        .getDimBuilder(3)
-        .setDimValue(1L << 31);
+    dim(builder.graph().getInputBuilder(0), 3).setDimValue(1L << 31);
 
     refusesUnsupported(builder, "larger than 16384 pixels");
   }
@@ -252,14 +244,7 @@ class ModelErrorsTest {
   @ValueSource(longs = {1, 4})
   void anInputWithoutThreeColoursIsUnsupported(long colours) {
     GraphBuilder builder = valid();
-    builder
-        .graph()
-        .getInputBuilder(0)
-        .getTypeBuilder()
-        .getTensorTypeBuilder()
-        .getShapeBuilder()
-        .getDimBuilder(1)
-        .setDimValue(colours);
+    dim(builder.graph().getInputBuilder(0), 1).setDimValue(colours);
 
     refusesUnsupported(builder, "[any, " + colours + ", 4, 4]", "[batch, 3, height, width]");
   }
@@ -267,14 +252,7 @@ class ModelErrorsTest {
   @Test
   void aDynamicImageSizeIsUnsupported() {
     GraphBuilder builder = valid();
-    builder
-        .graph()
-        .getInputBuilder(0)
-        .getTypeBuilder()
-        .getTensorTypeBuilder()
-        .getShapeBuilder()
-        .getDimBuilder(2)
-        .setDimParam("height");
+    dim(builder.graph().getInputBuilder(0), 2).setDimParam("height");
 
     refusesUnsupported(builder, "height", "fixed image size");
   }
@@ -282,14 +260,7 @@ class ModelErrorsTest {
   @Test
   void aFixedBatchIsUnsupported() {
     GraphBuilder builder = valid();
-    builder
-        .graph()
-        .getInputBuilder(0)
-        .getTypeBuilder()
-        .getTensorTypeBuilder()
-        .getShapeBuilder()
-        .getDimBuilder(0)
-        .setDimValue(8);
+    dim(builder.graph().getInputBuilder(0), 0).setDimValue(8);
 
     refusesUnsupported(builder, "fixed batch 8", "dynamic batch");
   }
@@ -297,14 +268,7 @@ class ModelErrorsTest {
   @Test
   void aFixedBatchOfOneIsFine() {
     GraphBuilder builder = valid();
-    builder
-        .graph()
-        .getInputBuilder(0)
-        .getTypeBuilder()
-        .getTensorTypeBuilder()
-        .getShapeBuilder()
-        .getDimBuilder(0)
-        .setDimValue(1);
+    dim(builder.graph().getInputBuilder(0), 0).setDimValue(1);
 
     assertThat(OnnxModel.parse(builder.bytes(), "test").graph().classes()).isEqualTo(5);
   }
