@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -17,29 +16,18 @@ import org.noisyquant.spark.testing.SparkProcesses;
  * with nothing but Spark and what the driver sends them.
  */
 class SparkSubmitIT {
-  private static final String BEST =
-      """
-      noisyquant {
-        quantization { weightBits = 6, activationBits = 6 }
-        preset = best
-        evaluation.bootstrapReplicates = 20
-      }
-      """;
-
   @TempDir Path folder;
 
   @Test
   void executorsOfAClusterGiveTheSameModelAsOneMachine() throws Exception {
     TestJob job = new TestJob(folder);
     Path images = job.images("images", 24);
-    TestJob.Ended local = job.calibrate("local", BEST, "fashion_vit.onnx", images);
+    TestJob.Ended local = job.calibrate("local", TestJob.BEST, "fashion_vit.onnx", images);
     assertThat(local.exitCode()).as(local.err()).isZero();
 
     List<String> args =
-        new ArrayList<>(
-            List.of("calibrate", "--config", folder.resolve("local.conf").toString(), "--images"));
-    args.addAll(List.of(images.toString(), "--output", folder.resolve("cluster").toString()));
-    args.addAll(TestJob.fashion("fashion_vit.onnx"));
+        TestJob.calibration(
+            folder.resolve("local.conf"), "fashion_vit.onnx", images, folder.resolve("cluster"));
     Process submitted = submit("local-cluster[2,1,1024]", args);
     Path log = folder.resolve("submit.log");
     assertThat(submitted.exitValue()).as(Files.readString(log)).isZero();

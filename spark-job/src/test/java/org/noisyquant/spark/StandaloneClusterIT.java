@@ -24,15 +24,6 @@ import org.noisyquant.spark.testing.StandaloneCluster;
 @Tag("full")
 class StandaloneClusterIT {
   private static final int IMAGES = 24;
-  private static final String BEST =
-      """
-      noisyquant {
-        quantization { weightBits = 6, activationBits = 6 }
-        preset = best
-        evaluation.bootstrapReplicates = 20
-      }
-      """;
-
   @TempDir Path folder;
 
   private SparkProcesses spark;
@@ -44,7 +35,7 @@ class StandaloneClusterIT {
   void startCluster() throws IOException {
     TestJob job = new TestJob(folder);
     images = job.images("images", IMAGES);
-    local = job.calibrate("local", BEST, "fashion_vit.onnx", images);
+    local = job.calibrate("local", TestJob.BEST, "fashion_vit.onnx", images);
     assertThat(local.exitCode()).as(local.err()).isZero();
     spark = new SparkProcesses(folder);
     cluster = StandaloneCluster.start(spark, folder, 2);
@@ -129,10 +120,7 @@ class StandaloneClusterIT {
                 "spark.driver.host=127.0.0.1"));
     settings.addAll(more);
     List<String> arguments =
-        new ArrayList<>(
-            List.of("calibrate", "--config", folder.resolve("local.conf").toString(), "--images"));
-    arguments.addAll(List.of(images.toString(), "--output", output.toString()));
-    arguments.addAll(TestJob.fashion("fashion_vit.onnx"));
+        TestJob.calibration(folder.resolve("local.conf"), "fashion_vit.onnx", images, output);
     Process process =
         spark.submit(cluster.url(), NoisyQuantJob.class.getName(), settings, arguments).start();
     StringBuilder log = new StringBuilder();

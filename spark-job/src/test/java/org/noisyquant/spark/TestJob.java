@@ -34,6 +34,16 @@ record TestJob(Path folder) {
       }
       """;
 
+  /** Keys of the preset with most stages. */
+  static final String BEST =
+      """
+      noisyquant {
+        quantization { weightBits = 6, activationBits = 6 }
+        preset = best
+        evaluation.bootstrapReplicates = 20
+      }
+      """;
+
   private static final ObjectMapper JSON = new ObjectMapper();
 
   /** What a run left behind. */
@@ -89,12 +99,18 @@ record TestJob(Path folder) {
   Ended calibrate(String output, String keys, String model, Path images, String... flags) {
     Path config = folder.resolve(output + ".conf");
     write(config, keys);
-    List<String> args =
-        new ArrayList<>(List.of("calibrate", "--config", config.toString(), "--images"));
-    args.addAll(List.of(images.toString(), "--output", folder.resolve(output).toString()));
-    args.addAll(fashion(model));
+    List<String> args = calibration(config, model, images, folder.resolve(output));
     args.addAll(List.of(flags));
     return run(output, args);
+  }
+
+  /** The command line of a calibration of one of the Fashion-MNIST models. */
+  static List<String> calibration(Path config, String model, Path images, Path output) {
+    List<String> args =
+        new ArrayList<>(List.of("calibrate", "--config", config.toString(), "--images"));
+    args.addAll(List.of(images.toString(), "--output", output.toString()));
+    args.addAll(fashion(model));
+    return args;
   }
 
   /** The flags that name a model of the test files and its preprocessing. */
