@@ -17,6 +17,8 @@ import org.noisyquant.image.Preprocessing;
  * @param preprocessing the preprocessing in Hugging Face form
  * @param calibrationImages images that choices were made on
  * @param heldOutImages images that choices were checked on
+ * @param earlierImages how many of both were known by earlier statistics alone, so that candidates
+ *     were not scored on them
  * @param quarantinedImages images that could not be read
  * @param imagesSha256 SHA-256 over the sorted content digests of all images that were read
  * @param configuration every key that results depend on
@@ -32,6 +34,7 @@ public record Provenance(
     Object preprocessing,
     long calibrationImages,
     long heldOutImages,
+    long earlierImages,
     long quarantinedImages,
     String imagesSha256,
     SortedMap<String, Object> configuration) {

@@ -89,28 +89,37 @@ public final class CostModel {
    * @param candidates any number, made when they are asked for
    */
   public double[] losses(List<NoisyQuantizer> candidates) {
-    return losses(candidates, channels);
+    return losses(candidates, channels, biasCorrection);
+  }
+
+  /**
+   * The same of quantizers whose D is what it is, such as one that was fitted to other images: what
+   * it leaves of these images' mean error counts too.
+   */
+  public double[] lossesAsTheyAre(List<NoisyQuantizer> quantizers) {
+    return losses(quantizers, channels, false);
   }
 
   /** The same, as finely as it takes to tell which of many candidates are worth a closer look. */
   double[] roughLosses(List<NoisyQuantizer> candidates) {
-    return losses(candidates, searched);
+    return losses(candidates, searched, biasCorrection);
   }
 
-  private double[] losses(List<NoisyQuantizer> candidates, ChannelCells[] cells) {
+  private double[] losses(
+      List<NoisyQuantizer> candidates, ChannelCells[] cells, boolean corrected) {
     double[] losses = new double[candidates.size()];
     List<NoisyQuantizer> batch = new ArrayList<>(BATCH);
     int first = 0;
     for (int k = 0; k < losses.length; k++) {
       NoisyQuantizer candidate = candidates.get(k);
       if (batch.size() == BATCH || (!batch.isEmpty() && !alike(batch.get(0), candidate))) {
-        losses(batch, cells, losses, first);
+        losses(batch, cells, corrected, losses, first);
         batch.clear();
         first = k;
       }
       batch.add(candidate);
     }
-    losses(batch, cells, losses, first);
+    losses(batch, cells, corrected, losses, first);
     return losses;
   }
 
@@ -121,7 +130,11 @@ public final class CostModel {
   }
 
   private void losses(
-      List<NoisyQuantizer> batch, ChannelCells[] cells, double[] losses, int first) {
+      List<NoisyQuantizer> batch,
+      ChannelCells[] cells,
+      boolean corrected,
+      double[] losses,
+      int first) {
     float[][] means = new float[batch.size()][channels.length];
     ErrorMoments moments = new ErrorMoments(bits, batch.size());
     for (int c = 0; c < channels.length; c++) {
@@ -132,11 +145,12 @@ public final class CostModel {
       moments.evaluate(cells[c]);
       for (int k = 0; k < means.length; k++) {
         losses[first + k] += gains[c] * moments.variance(k);
-        means[k][c] = moments.mean(k);
+        NoisyQuantizer q = batch.get(k);
+        means[k][c] = moments.mean(k) + (q.noise()[c] - q.removed()[c]);
       }
     }
     for (int k = 0; k < means.length; k++) {
-      double mean = biasCorrection ? 0 : weights.squaredNorm(means[k]);
+      double mean = corrected ? 0 : weights.squaredNorm(means[k]);
       losses[first + k] = (losses[first + k] + mean) / weights.outputs();
     }
   }

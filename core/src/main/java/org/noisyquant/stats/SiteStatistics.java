@@ -25,6 +25,12 @@ public final class SiteStatistics {
 
   private static final int MAGIC = 0x4E515353;
 
+  /** Cells of magnitudes: from 2^MIN_EXPONENT to what a float can be. */
+  private static final int PER_OCTAVE = 64;
+
+  private static final int MAGNITUDES =
+      (Float.MAX_EXPONENT + 2 - ChannelHistograms.MIN_EXPONENT) * PER_OCTAVE;
+
   /** The two parts of the calibration images. */
   public enum Part {
     /** Choices are made on these images. */
@@ -139,6 +145,47 @@ public final class SiteStatistics {
       max = Math.max(max, h.absMax(channel));
     }
     return max;
+  }
+
+  /**
+   * The magnitude that a share of all values of the site, of either part, does not exceed, to a
+   * sixty-fourth of an octave; 0 if nothing was counted. Unlike the largest magnitude, of which one
+   * image decides, it is about the same for other images of the same kind.
+   *
+   * @param share above 0 to 1
+   */
+  public double magnitude(double share) {
+    long[] counts = new long[MAGNITUDES];
+    long total = 0;
+    for (Map<TokenGroup, ChannelHistograms> groups : histograms.values()) {
+      for (ChannelHistograms h : groups.values()) {
+        total += h.tokens() * channels;
+        count(h, counts);
+      }
+    }
+    long below = 0;
+    for (int i = 0; i < MAGNITUDES; i++) {
+      below += counts[i];
+      if (total > 0 && below >= share * total) {
+        return i == 0 ? 0 : Math.pow(2, ((double) i / PER_OCTAVE) + ChannelHistograms.MIN_EXPONENT);
+      }
+    }
+    return 0;
+  }
+
+  private static void count(ChannelHistograms h, long[] counts) {
+    for (int c = 0; c < h.channels(); c++) {
+      double width = Math.scalb(1.0, h.exponent(c));
+      for (int bin = 0; bin < ChannelHistograms.BINS; bin++) {
+        int count = h.count(c, bin);
+        if (count > 0) {
+          double centre = Math.abs(bin - ChannelHistograms.BINS / 2 + 0.5) * width;
+          double octaves = Math.log(centre) / Math.log(2) - ChannelHistograms.MIN_EXPONENT;
+          counts[(int) Math.max(0, Math.min(MAGNITUDES - 1, Math.round(octaves * PER_OCTAVE)))] +=
+              count;
+        }
+      }
+    }
   }
 
   /** The bytes of these statistics: the same for the same images in any order. */

@@ -75,7 +75,7 @@ class CalibrationResultTest {
     SiteQuantizer quantizer = new SiteQuantizer(6, 31f, new float[] {1f, -1f});
     Provenance provenance =
         new Provenance(
-            "1", "2", "amd64", 1, "abc", Map.of("x", 1), 10, 2, 0, "def", new TreeMap<>());
+            "1", "2", "amd64", 1, "abc", Map.of("x", 1), 10, 2, 3, 0, "def", new TreeMap<>());
     return new CalibrationResult(
         CalibrationResult.FORMAT_VERSION,
         provenance,

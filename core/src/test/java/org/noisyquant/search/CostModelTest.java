@@ -294,6 +294,27 @@ class CostModelTest {
     assertThat(corrected.steps()).isEqualTo(plain.steps());
   }
 
+  /** The quantizers take off the mean error of other values than those that are predicted. */
+  @ParameterizedTest
+  @EnumSource(Shape.class)
+  void quantizersOfOtherValuesArePredictedWithTheMeanErrorThatTheyLeave(Shape shape) {
+    float[] w = TestSite.weights(CHANNELS, OUTPUTS, 8);
+    OutputWeights weights = OutputWeights.joined(CHANNELS, List.of(w));
+    TestSite few = TestSite.of(shape, CHANNELS, 1, 50, 9);
+    TestSite site = TestSite.of(shape, CHANNELS, 4, 1000, 10);
+    List<NoisyQuantizer> fitted =
+        few.model(4, weights, true).corrected(quantizers(few, 4).subList(0, 3));
+    CostModel model = site.model(4, weights, true);
+    double[] predicted = model.lossesAsTheyAre(fitted);
+    double[] corrected = model.losses(fitted);
+    for (int k = 0; k < predicted.length; k++) {
+      double exact = site.exactLoss(fitted.get(k), w, 1);
+      assertThat(predicted[k]).as("%d", k).isCloseTo(exact, withinPercentage(4));
+      assertThat(corrected[k]).as("%d", k).isLessThan(predicted[k]);
+    }
+    assertThat(Arrays.stream(corrected).sum()).isLessThan(0.98 * Arrays.stream(predicted).sum());
+  }
+
   private static org.assertj.core.data.Offset<Double> bound(NoisyQuantizer q, int channel) {
     return within(0.01 * q.steps()[channel]);
   }

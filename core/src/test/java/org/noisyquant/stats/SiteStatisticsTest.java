@@ -2,6 +2,7 @@ package org.noisyquant.stats;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import java.util.Arrays;
 import java.util.Random;
@@ -53,6 +54,22 @@ class SiteStatisticsTest {
     assertThat(s.histograms(Part.CALIBRATION, TokenGroup.PATCH).maximum(0)).isEqualTo(2f);
     assertThat(s.absMax(Part.CALIBRATION, 0)).isEqualTo(5f);
     assertThat(s.absMax(Part.HELD_OUT, 0)).isEqualTo(7f);
+  }
+
+  @Test
+  void magnitudesAreThoseThatAShareOfTheValuesDoesNotExceed() {
+    SiteStatistics s = SiteStatistics.empty(0, 2, 1);
+    float[] x = new float[2 * 100];
+    Arrays.fill(x, -1f);
+    x[0] = 3f;
+    s.update(Part.CALIBRATION, x, 100);
+    s.update(Part.HELD_OUT, x, 100);
+
+    // 2 of 400 values are 3, the others −1; bins are 2^-7 wide.
+    assertThat(s.magnitude(0.995)).isCloseTo(1, withinPercentage(1.5));
+    assertThat(s.magnitude(0.9951)).isCloseTo(3, withinPercentage(1.5));
+    assertThat(s.magnitude(1)).isCloseTo(3, withinPercentage(1.5));
+    assertThat(SiteStatistics.empty(0, 2, 1).magnitude(0.5)).isZero();
   }
 
   @Test
