@@ -14,6 +14,7 @@ final class CalibrateCommand implements JobCommand {
           JobKey.PREPROCESSING,
           JobKey.IMAGES_PATH,
           JobKey.IMAGES_COUNT,
+          JobKey.STATISTICS_PATH,
           JobKey.EVALUATION_PATH,
           JobKey.EVALUATION_LABELS,
           JobKey.EVALUATION_CLASSES,
@@ -56,9 +57,22 @@ final class CalibrateCommand implements JobCommand {
             CommandArguments.withConfig(CommandArguments.spec(name(), help, KEYS, REQUIRED))));
   }
 
+  /**
+   * The configuration; images may be left out where there are statistics.
+   *
+   * @throws org.noisyquant.error.NoisyQuantException of {@link JobConfig#load}
+   */
+  private static JobConfig config(CommandArguments arguments) {
+    JobConfig config = arguments.config(EnumSet.of(JobKey.MODEL_PATH, JobKey.OUTPUT_PATH));
+    if (config.statistics().path().isEmpty()) {
+      config.require(JobKey.IMAGES_PATH);
+    }
+    return config;
+  }
+
   @Override
   public void run(CommandArguments arguments, JobRun run) throws IOException {
-    JobConfig config = arguments.config(REQUIRED);
+    JobConfig config = config(arguments);
     if (arguments.dryRun()) {
       DryRun.execute(config, arguments, run);
     } else {

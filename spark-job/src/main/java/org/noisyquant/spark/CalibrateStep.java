@@ -13,16 +13,20 @@ import org.noisyquant.graph.ModelGraph;
 import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.spark.io.Metrics;
 import org.noisyquant.spark.io.OutputFolder;
+import org.noisyquant.spark.ml.NoisyQuant;
 import org.noisyquant.spark.ml.NoisyQuantModel;
 import org.noisyquant.spark.stage.Calibrated;
 import org.noisyquant.spark.stage.EvaluateStage;
 import org.noisyquant.spark.stage.Evaluated;
+import org.noisyquant.spark.stage.ImageSource;
+import org.noisyquant.spark.stage.RangeDrift;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The work of {@code calibrate}: fit, write the results, evaluate. */
 final class CalibrateStep implements JobStep {
   private static final Logger LOG = LoggerFactory.getLogger(CalibrateStep.class);
+  private static final double PERCENT = 100;
 
   @Override
   public String run(SparkSession spark, JobConfig config, OutputFolder output, Metrics metrics)
@@ -30,12 +34,17 @@ final class CalibrateStep implements JobStep {
     CalibrationInputs inputs = CalibrationInputs.list(spark, config);
     boolean reduceRange = IntegerRange.reduced(config);
     int partitions = Partitions.of(spark, config);
-    Dataset<Row> images = inputs.calibration().read(partitions);
-    NoisyQuantModel model = Estimators.of(config, reduceRange).fit(images);
+    NoisyQuant estimator = Estimators.of(config, reduceRange);
+    NoisyQuantModel model =
+        inputs.calibration().isPresent()
+            ? estimator.fit(inputs.calibration().get().read(partitions))
+            : estimator.fitStatistics(spark);
     Calibrated calibrated = model.summary().orElseThrow();
     try {
       metrics.put("images.used", calibrated.images().calibration());
       metrics.put("images.heldOut", calibrated.images().heldOut());
+      metrics.put("images.earlier", (long) calibrated.earlierImages());
+      calibrated.drift().ifPresent(drift -> drift(drift, metrics));
       metrics.put("images.quarantined", (long) calibrated.images().quarantined().size());
       metrics.put("sites", (long) calibrated.sites().size());
       metrics.put("seconds.statistics", calibrated.secondsStatistics());
@@ -49,22 +58,50 @@ final class CalibrateStep implements JobStep {
     }
     RepeatedImages repeated = new RepeatedImages(metrics);
     repeated.calibration(calibrated.images());
-    Evaluated evaluated = evaluate(spark, config, inputs, model, metrics);
-    List<String> names = inputs.evaluated().names();
-    repeated.evaluation(evaluated, names);
-    repeated.overlap(calibrated.images(), evaluated, names);
+    String evaluation =
+        inputs
+            .evaluated()
+            .map(
+                images -> {
+                  Evaluated evaluated = evaluate(spark, config, inputs, images, model, metrics);
+                  repeated.evaluation(evaluated, images.names());
+                  repeated.overlap(calibrated.images(), evaluated, images.names());
+                  return evaluated
+                      .result()
+                      .map(result -> table(result, inputs, repeated))
+                      .orElse(
+                          "nothing was evaluated: no evaluation image could be read, or was held"
+                              + " out\n");
+                })
+            .orElse("nothing was evaluated: no images are given\n");
     repeated.warn();
-    return evaluated
-            .result()
-            .map(result -> table(result, inputs, repeated))
-            .orElse("nothing was evaluated: no evaluation image could be read, or was held out\n")
+    return evaluation
         + String.format(
             Locale.ROOT,
-            "%d sites quantized at W%dA%d from %d images",
+            "%d sites quantized at W%dA%d from %d images%s",
             calibrated.sites().size(),
             config.quantization().weightBits(),
             config.quantization().activationBits(),
-            calibrated.images().calibration());
+            calibrated.images().calibration(),
+            earlier(calibrated));
+  }
+
+  private static void drift(RangeDrift drift, Metrics metrics) {
+    metrics.put("drift.range", drift.largest());
+    metrics.put("drift.site", drift.site());
+    LOG.info(
+        "ranges differ from those of the earlier statistics by up to {} %, most at {}",
+        String.format(Locale.ROOT, "%.1f", PERCENT * drift.largest()), drift.site());
+  }
+
+  private static String earlier(Calibrated calibrated) {
+    long all = calibrated.images().calibration() + calibrated.images().heldOut();
+    if (calibrated.earlierImages() == 0) {
+      return "";
+    }
+    return calibrated.earlierImages() == all
+        ? ", on their statistics alone"
+        : ", some of them by earlier statistics";
   }
 
   private static String table(
@@ -80,6 +117,7 @@ final class CalibrateStep implements JobStep {
       SparkSession spark,
       JobConfig config,
       CalibrationInputs inputs,
+      ImageSource evaluatedImages,
       NoisyQuantModel model,
       Metrics metrics) {
     long start = System.nanoTime();
@@ -101,7 +139,7 @@ final class CalibrateStep implements JobStep {
     if (onlyHeldOut) {
       LOG.info("no evaluation images are given: the held-out calibration images are evaluated");
     }
-    Dataset<Row> images = inputs.evaluated().read(Partitions.of(spark, config));
+    Dataset<Row> images = evaluatedImages.read(Partitions.of(spark, config));
     Evaluated evaluated = stage.run(images, inputs.labels(), onlyHeldOut);
     if (evaluated.unreadable().count() > 0) {
       // No reason to throw a finished calibration away.

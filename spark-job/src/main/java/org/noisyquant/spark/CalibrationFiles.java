@@ -1,7 +1,6 @@
 package org.noisyquant.spark;
 
-import static org.apache.spark.sql.functions.col;
-
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,6 +17,7 @@ import org.noisyquant.spark.ml.NoisyQuantModel;
 import org.noisyquant.spark.stage.Calibrated;
 import org.noisyquant.spark.stage.CalibrationImages;
 import org.noisyquant.spark.stage.CandidateScore;
+import org.noisyquant.spark.stage.StoredStatistics;
 
 /** The files of a calibration in its output folder. */
 final class CalibrationFiles {
@@ -69,7 +69,7 @@ final class CalibrationFiles {
     this.output = output;
   }
 
-  void write(NoisyQuantModel model, Calibrated calibrated) {
+  void write(NoisyQuantModel model, Calibrated calibrated) throws IOException {
     NoisyQuantModel.Content content = model.content();
     output.write("model.onnx", content.quantized());
     output.write("baseline.onnx", content.baseline());
@@ -80,15 +80,12 @@ final class CalibrationFiles {
     oneFile(
         spark.createDataFrame(candidates(calibrated), CANDIDATES),
         output.staging("candidates.parquet"));
-    output.write("statistics/manifest.json", utf8(calibrated.manifest().toJson()));
-    Path statistics = output.staging("statistics");
-    calibrated.statistics().write().parquet(new Path(statistics, "sites.parquet").toString());
-    calibrated
-        .imageRows()
-        .filter(col("digest").isNotNull())
-        .select("name", "digest", "part")
-        .write()
-        .parquet(new Path(statistics, "images.parquet").toString());
+    StoredStatistics.write(
+        output.fileSystem(),
+        output.staging(StoredStatistics.FOLDER),
+        calibrated.manifest(),
+        calibrated.statistics(),
+        calibrated.imageRows());
   }
 
   private static void oneFile(Dataset<Row> rows, Path path) {

@@ -15,18 +15,18 @@ import org.slf4j.LoggerFactory;
 /**
  * The images of a calibration, listed before anything is computed.
  *
- * @param calibration those to calibrate on
+ * @param calibration those to calibrate on; absent: earlier statistics stand for them
  * @param evaluation those to evaluate on; absent: the held-out share of the others
  * @param labels of those that are evaluated
  */
 record CalibrationInputs(
-    ImageSource calibration, Optional<ImageSource> evaluation, Optional<Labels> labels) {
+    Optional<ImageSource> calibration, Optional<ImageSource> evaluation, Optional<Labels> labels) {
 
   private static final Logger LOG = LoggerFactory.getLogger(CalibrationInputs.class);
 
-  /** The images to evaluate on, or those that have them among them. */
-  ImageSource evaluated() {
-    return evaluation.orElse(calibration);
+  /** The images to evaluate on, or those that have them among them; absent: there are none. */
+  Optional<ImageSource> evaluated() {
+    return evaluation.or(() -> calibration);
   }
 
   /**
@@ -41,26 +41,35 @@ record CalibrationInputs(
     OnnxModel model = ModelFiles.model(hadoop, config.model().path());
     ModelTrial.once(config.model().path(), model);
     int classes = model.graph().classes();
-    ImageSource all = ImageSource.list(spark, config.images().path());
-    int count = config.images().count();
-    if (count > all.names().size()) {
-      LOG.warn(
-          "images.count is {}, but {} has {} images: all are used",
-          count,
-          config.images().path(),
-          all.names().size());
-    }
-    ImageSource calibration = ChosenImages.of(all, config);
+    JobConfig.Images images = config.images();
+    Optional<ImageSource> all =
+        images.path().isEmpty()
+            ? Optional.empty()
+            : Optional.of(ImageSource.list(spark, images.path()));
+    all.map(ImageSource::names)
+        .filter(names -> images.count() > names.size())
+        .ifPresent(
+            names ->
+                LOG.warn(
+                    "images.count is {}, but {} has {} images: all are used",
+                    images.count(),
+                    images.path(),
+                    names.size()));
+    Optional<ImageSource> calibration = all.map(source -> ChosenImages.of(source, config));
     Optional<ImageSource> evaluation =
         config
             .evaluation()
             .path()
             .map(path -> ImageSource.list(spark, path, JobKey.EVALUATION_PATH.toString()));
     Optional<Labels> labels =
-        LabelSource.of(config, evaluation.orElse(all), OptionalInt.of(classes), hadoop);
-    ImageSource labelled = evaluation.orElse(calibration);
-    labels.ifPresent(l -> l.check(labelled.names(), classes));
-    QualityGates.checkLabels(config.gates(), labels.isPresent());
+        evaluation
+            .or(() -> all)
+            .flatMap(source -> LabelSource.of(config, source, OptionalInt.of(classes), hadoop));
+    evaluation
+        .or(() -> calibration)
+        .ifPresent(source -> labels.ifPresent(l -> l.check(source.names(), classes)));
+    QualityGates.checkInputs(
+        config, evaluation.or(() -> calibration).isPresent(), labels.isPresent());
     return new CalibrationInputs(calibration, evaluation, labels);
   }
 }

@@ -35,7 +35,7 @@ record CommandArguments(
   static final String DRY_RUN = "--dry-run";
 
   private static final Set<JobKey> LISTS =
-      Set.of(JobKey.EVALUATION_MODELS, JobKey.INCLUDE, JobKey.EXCLUDE);
+      Set.of(JobKey.EVALUATION_MODELS, JobKey.STATISTICS_MERGE, JobKey.INCLUDE, JobKey.EXCLUDE);
 
   /**
    * A command with a flag for each key, {@code --help}, {@code --version} and {@code --verbose}.

@@ -61,13 +61,32 @@ final class DryRun {
     sites(plan);
     line(
         "method",
-        "preset %s, search %s, noise %s, weights %s, %d image passes or more",
+        "preset %s, search %s, noise %s, weights %s, %d image passes%s",
         config.values().get(JobKey.PRESET.path()),
         lower(config.search().mode()),
         lower(config.noise().kind()),
         lower(config.weights().rounding()),
-        passes());
-    ImageSource images = inputs.calibration();
+        passes(),
+        passes() > 0 ? " or more" : "");
+    inputs.calibration().ifPresent(this::images);
+    Estimators.of(config, false).checkStatistics(spark, plan, inputs.calibration().isPresent());
+    config.statistics().path().ifPresent(path -> line("statistics", "those in %s fit", path));
+    line("evaluation", "%s", evaluation(inputs));
+    line("output", "%s can be written", config.output().path());
+    inputs
+        .calibration()
+        .ifPresent(
+            images ->
+                sample(
+                    images,
+                    plan,
+                    inputs.evaluation().isEmpty() ? inputs.labels() : Optional.empty()));
+    inputs.evaluation().ifPresent(evaluated -> sample(evaluated, plan, inputs.labels()));
+    lines.add("nothing was computed: without --dry-run the calibration starts");
+    return String.join("\n", lines);
+  }
+
+  private void images(ImageSource images) {
     line(
         "images",
         "%d of %s, %.3g of them held out, in %d partitions",
@@ -75,12 +94,6 @@ final class DryRun {
         images.folder(),
         config.images().heldOutFraction(),
         Math.min(Partitions.of(spark, config), images.names().size()));
-    line("evaluation", "%s", evaluation(inputs));
-    line("output", "%s can be written", config.output().path());
-    sample(images, plan, inputs.evaluation().isEmpty() ? inputs.labels() : Optional.empty());
-    inputs.evaluation().ifPresent(evaluated -> sample(evaluated, plan, inputs.labels()));
-    lines.add("nothing was computed: without --dry-run the calibration starts");
-    return String.join("\n", lines);
   }
 
   private void sites(FitPlan plan) {
@@ -103,6 +116,9 @@ final class DryRun {
   }
 
   private int passes() {
+    if (config.images().path().isEmpty()) {
+      return 0;
+    }
     boolean guided = config.search().mode() == JobConfig.Search.Mode.GUIDED;
     boolean moments =
         config.weights().compensation() || config.weights().rounding() == WeightRounding.GPTQ;
@@ -113,7 +129,10 @@ final class DryRun {
     return inputs
             .evaluation()
             .map(images -> images.names().size() + " images of " + images.folder())
-            .orElse("on the held-out images")
+            .orElse(
+                inputs.calibration().isPresent()
+                    ? "on the held-out images"
+                    : "none, no images are given")
         + (inputs.labels().isPresent() ? ", with labels" : ", without labels");
   }
 

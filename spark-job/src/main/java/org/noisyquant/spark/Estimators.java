@@ -23,6 +23,8 @@ final class Estimators {
     return new NoisyQuant()
         .setModelPath(config.model().path())
         .setPreprocessingPath(config.model().preprocessing().orElse(""))
+        .setStatisticsPath(config.statistics().path().orElse(""))
+        .setReferencePath(config.statistics().reference().orElse(""))
         .setPrefixTokens(config.model().prefixTokens().orElse(-1))
         .setWeightBits(quantization.weightBits())
         .setActivationBits(quantization.activationBits())

@@ -30,6 +30,7 @@ import org.noisyquant.search.Objective;
 public record JobConfig(
     Model model,
     Images images,
+    Statistics statistics,
     Evaluation evaluation,
     Quantization quantization,
     Search search,
@@ -45,6 +46,9 @@ public record JobConfig(
 
   /** {@code images}. A count of 0 means all. */
   public record Images(String path, int count, double maxBadFraction, double heldOutFraction) {}
+
+  /** {@code statistics}; those to merge are for {@code merge} only. */
+  public record Statistics(Optional<String> path, Optional<String> reference, List<String> merge) {}
 
   /** {@code evaluation}. */
   public record Evaluation(
@@ -121,8 +125,21 @@ public record JobConfig(
       double tokenFraction,
       int memoryMiB) {}
 
-  /** {@code gates}; what is absent is not checked. Nats, and shares of the labelled images. */
-  public record Gates(OptionalDouble maxKl, OptionalDouble minTop1, OptionalDouble maxTop1Drop) {}
+  /**
+   * {@code gates}; what is absent is not checked. Nats, shares of the labelled images, and by how
+   * much a range may differ.
+   */
+  public record Gates(
+      OptionalDouble maxKl,
+      OptionalDouble minTop1,
+      OptionalDouble maxTop1Drop,
+      OptionalDouble maxRangeDrift) {
+
+    /** Whether something is to be evaluated for them. */
+    boolean needEvaluation() {
+      return maxKl.isPresent() || minTop1.isPresent() || maxTop1Drop.isPresent();
+    }
+  }
 
   /** {@code output}. */
   public record Output(String path, boolean overwrite) {}
@@ -165,25 +182,32 @@ public record JobConfig(
       Map<JobKey, ?> flags, Optional<String> file, Configuration hadoop, Set<JobKey> required) {
     Config config = file.map(uri -> ConfigSources.file(uri, hadoop)).orElse(ConfigFactory.empty());
     JobConfig parsed = parse(flags, config);
-    for (JobKey key : required) {
-      Object value = parsed.values.get(key.path());
-      if ("".equals(value) || List.of().equals(value)) {
-        throw new NoisyQuantException(
-            ErrorCode.MISSING_VALUE,
-            "nothing says "
-                + key.path()
-                + " ("
-                + key.help()
-                + "): give "
-                + key.flag()
-                + " "
-                + key.label()
-                + ", or noisyquant."
-                + key.path()
-                + " in the file of --config");
-      }
-    }
+    required.forEach(parsed::require);
     return parsed;
+  }
+
+  /**
+   * Makes sure that a key has a value.
+   *
+   * @throws NoisyQuantException MISSING_VALUE
+   */
+  void require(JobKey key) {
+    Object value = values.get(key.path());
+    if ("".equals(value) || List.of().equals(value)) {
+      throw new NoisyQuantException(
+          ErrorCode.MISSING_VALUE,
+          "nothing says "
+              + key.path()
+              + " ("
+              + key.help()
+              + "): give "
+              + key.flag()
+              + " "
+              + key.label()
+              + ", or noisyquant."
+              + key.path()
+              + " in the file of --config");
+    }
   }
 
   private static JobConfig parse(Map<JobKey, ?> flags, Config file) {
@@ -199,6 +223,11 @@ public record JobConfig(
             reader.integer(JobKey.IMAGES_COUNT, 0, Integer.MAX_VALUE),
             reader.fraction(JobKey.IMAGES_MAX_BAD_FRACTION, true, true),
             reader.fraction(JobKey.IMAGES_HELD_OUT_FRACTION, true, false));
+    Statistics statistics =
+        new Statistics(
+            optional(reader.text(JobKey.STATISTICS_PATH)),
+            optional(reader.text(JobKey.STATISTICS_REFERENCE)),
+            reader.texts(JobKey.STATISTICS_MERGE));
     Evaluation evaluation =
         new Evaluation(
             optional(reader.text(JobKey.EVALUATION_PATH)),
@@ -217,6 +246,7 @@ public record JobConfig(
     return new JobConfig(
         model,
         images,
+        statistics,
         evaluation,
         quantization,
         search,
@@ -225,7 +255,8 @@ public record JobConfig(
         new Gates(
             reader.optional(JobKey.GATE_MAX_KL, Double.MAX_VALUE),
             reader.optional(JobKey.GATE_MIN_TOP1, 1),
-            reader.optional(JobKey.GATE_MAX_TOP1_DROP, 1)),
+            reader.optional(JobKey.GATE_MAX_TOP1_DROP, 1),
+            reader.optional(JobKey.GATE_MAX_RANGE_DRIFT, Double.MAX_VALUE)),
         output,
         job,
         reader.values());

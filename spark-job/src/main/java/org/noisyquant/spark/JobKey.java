@@ -17,6 +17,17 @@ enum JobKey {
       "images.count", "--calibration-count", "N", "calibrate on a sample of N images; 0: on all"),
   IMAGES_MAX_BAD_FRACTION("images.maxBadFraction"),
   IMAGES_HELD_OUT_FRACTION("images.heldOutFraction"),
+  STATISTICS_PATH(
+      "statistics.path",
+      "--from-statistics",
+      "FOLDER",
+      "statistics of an earlier calibration: --images are added to them, or need not be given"),
+  STATISTICS_REFERENCE("statistics.reference"),
+  STATISTICS_MERGE(
+      "statistics.merge",
+      "--statistics",
+      "FOLDER",
+      "statistics of one of the calibrations, repeatable"),
   EVALUATION_PATH(
       "evaluation.path",
       "--evaluation-images",
@@ -102,6 +113,7 @@ enum JobKey {
   GATE_MAX_KL("gates.maxKl"),
   GATE_MIN_TOP1("gates.minTop1"),
   GATE_MAX_TOP1_DROP("gates.maxTop1Drop"),
+  GATE_MAX_RANGE_DRIFT("gates.maxRangeDrift"),
   OUTPUT_PATH("output.path", "--output", "FOLDER", "folder for the results"),
   OUTPUT_OVERWRITE("output.overwrite", "--overwrite", "", "replace finished results in it"),
   SEED("job.seed", "--seed", "N", "seed of everything random"),

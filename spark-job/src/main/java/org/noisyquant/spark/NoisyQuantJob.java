@@ -50,6 +50,7 @@ public final class NoisyQuantJob {
         EvaluateCommand.of(new EvaluateStep()),
         new InspectCommand(new ModelInspection()),
         PackCommand.of(new PackStep()),
+        MergeCommand.of(new MergeStep()),
         new DemoCommand(calibrate));
   }
 

@@ -15,6 +15,7 @@ final class QualityGates {
   private static final String BASELINE = "baseline";
   private static final String KL = ".kl";
   private static final String TOP1 = ".top1";
+  private static final String DRIFT = "drift.range";
 
   private final JobConfig.Gates gates;
   private final SortedMap<String, Optional<Object>> metrics;
@@ -50,6 +51,35 @@ final class QualityGates {
   }
 
   /**
+   * Refuses gates that a calibration cannot check, before anything is computed.
+   *
+   * @param evaluates whether there is anything to evaluate on
+   * @throws NoisyQuantException MISSING_VALUE
+   */
+  static void checkInputs(JobConfig config, boolean evaluates, boolean labelled) {
+    JobConfig.Gates gates = config.gates();
+    if (gates.needEvaluation() && !evaluates) {
+      throw new NoisyQuantException(
+          ErrorCode.MISSING_VALUE,
+          "gates are set, but there are no images to check them on: give "
+              + JobKey.EVALUATION_PATH);
+    }
+    boolean compared =
+        config.statistics().reference().isPresent()
+            || (config.statistics().path().isPresent() && !config.images().path().isEmpty());
+    if (gates.maxRangeDrift().isPresent() && !compared) {
+      throw new NoisyQuantException(
+          ErrorCode.MISSING_VALUE,
+          JobKey.GATE_MAX_RANGE_DRIFT
+              + " is "
+              + gates.maxRangeDrift().getAsDouble()
+              + ", but there are no earlier statistics to compare with: give "
+              + JobKey.STATISTICS_REFERENCE);
+    }
+    checkLabels(gates, labelled);
+  }
+
+  /**
    * Checks every evaluated model but the baseline, and notes the outcome as {@code gates.passed}.
    *
    * @return GATE_FAILED, naming each gate that failed; empty if all are passed or none is set
@@ -67,7 +97,8 @@ final class QualityGates {
   }
 
   private void run() {
-    if (gates.maxKl().isEmpty() && gates.minTop1().isEmpty() && gates.maxTop1Drop().isEmpty()) {
+    atMost(JobKey.GATE_MAX_RANGE_DRIFT, gates.maxRangeDrift(), DRIFT, value(DRIFT));
+    if (!gates.needEvaluation()) {
       return;
     }
     List<String> models = models();

@@ -8,10 +8,12 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.api.java.function.MapFunction;
+import org.apache.spark.ml.param.Param;
 import org.apache.spark.ml.param.ParamMap;
 import org.apache.spark.ml.util.DefaultParamsReader;
 import org.apache.spark.ml.util.DefaultParamsWritable;
@@ -22,6 +24,7 @@ import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.StructType;
+import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.image.Preprocessing;
 import org.noisyquant.onnx.OnnxModel;
@@ -38,8 +41,10 @@ import org.noisyquant.spark.stage.Calibrated;
 import org.noisyquant.spark.stage.Calibration;
 import org.noisyquant.spark.stage.CalibrationSettings;
 import org.noisyquant.spark.stage.ImageFile;
+import org.noisyquant.spark.stage.Observations;
 import org.noisyquant.spark.stage.PixelCheck;
 import org.noisyquant.spark.stage.SearchSettings;
+import org.noisyquant.spark.stage.StoredStatistics;
 import org.noisyquant.spark.stage.WeightRules;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -94,6 +99,18 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
   /** Sets {@link #preprocessingPath()}. */
   public NoisyQuant setPreprocessingPath(String value) {
     set(preprocessingPath(), value);
+    return this;
+  }
+
+  /** Sets {@link #statisticsPath()}. */
+  public NoisyQuant setStatisticsPath(String value) {
+    set(statisticsPath(), value);
+    return this;
+  }
+
+  /** Sets {@link #referencePath()}. */
+  public NoisyQuant setReferencePath(String value) {
+    set(referencePath(), value);
     return this;
   }
 
@@ -285,37 +302,43 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
   }
 
   /**
-   * Calibrates.
+   * Calibrates on images, and on the statistics at {@link #statisticsPath()} where it is set.
    *
    * @param dataset images: a name column (unique) and a content column (image file)
-   * @throws NoisyQuantException for a model, preprocessing or images that cannot be used
+   * @throws NoisyQuantException for a model, preprocessing, images or statistics that cannot be
+   *     used
    */
   @Override
   public NoisyQuantModel fit(Dataset<?> dataset) {
     transformSchema(dataset.schema());
+    return fit(dataset.sparkSession(), Optional.of(imageFiles(dataset)));
+  }
+
+  /**
+   * Calibrates on the statistics at {@link #statisticsPath()} alone: candidates are judged by what
+   * these predict.
+   *
+   * @throws NoisyQuantException for a model, preprocessing or statistics that cannot be used;
+   *     INVALID_VALUE for parameters that need images
+   */
+  public NoisyQuantModel fitStatistics(SparkSession spark) {
+    return fit(spark, Optional.empty());
+  }
+
+  private NoisyQuantModel fit(SparkSession spark, Optional<Dataset<Row>> images) {
     long start = System.nanoTime();
     Instant startedAt = Instant.now();
-    SparkSession spark = dataset.sparkSession();
     FitPlan plan = plan(spark.sparkContext().hadoopConfiguration());
     OnnxModel model = plan.model();
     Preprocessing preprocessing = plan.preprocessing();
-    Dataset<Row> images = imageFiles(dataset);
-    PixelCheck.of(images.limit(PixelCheck.SAMPLE).collectAsList(), preprocessing)
-        .warning()
-        .ifPresent(LOG::warn);
-    CalibrationSettings settings =
-        new CalibrationSettings(
-            model,
-            preprocessing,
-            plan.sites(),
-            searchSettings(),
-            weightRules(),
-            value(heldOutFraction(), Double.class),
-            value(maxBadFraction(), Double.class),
-            value(seed(), Long.class));
+    images.ifPresent(
+        files ->
+            PixelCheck.of(files.limit(PixelCheck.SAMPLE).collectAsList(), preprocessing)
+                .warning()
+                .ifPresent(LOG::warn));
     Calibrated calibrated =
-        new Calibration(JavaSparkContext.fromSparkContext(spark.sparkContext()), settings)
-            .run(images, metadata(model));
+        new Calibration(JavaSparkContext.fromSparkContext(spark.sparkContext()), settings(plan))
+            .run(observations(spark, images), metadata(model));
     CalibrationResult result =
         new CalibrationResult(
             CalibrationResult.FORMAT_VERSION,
@@ -335,6 +358,49 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
             calibrated);
     fitted.setParent(this);
     return copyValues(fitted, new ParamMap());
+  }
+
+  /**
+   * Makes sure that the statistics that are named fit a plan, as {@link #fit} does before it
+   * computes anything.
+   *
+   * @param images whether there will be images
+   * @throws NoisyQuantException STATISTICS_INVALID, INVALID_VALUE or MISSING_VALUE
+   */
+  public void checkStatistics(SparkSession spark, FitPlan plan, boolean images) {
+    Optional<Dataset<Row>> some = images ? Optional.of(spark.emptyDataFrame()) : Optional.empty();
+    settings(plan).check(observations(spark, some));
+  }
+
+  private CalibrationSettings settings(FitPlan plan) {
+    return new CalibrationSettings(
+        plan.model(),
+        plan.preprocessing(),
+        plan.sites(),
+        searchSettings(),
+        weightRules(),
+        value(heldOutFraction(), Double.class),
+        value(maxBadFraction(), Double.class),
+        value(seed(), Long.class));
+  }
+
+  private Observations observations(SparkSession spark, Optional<Dataset<Row>> images) {
+    Optional<StoredStatistics> earlier =
+        stored(spark, statisticsPath(), "statistics.path (--from-statistics)");
+    if (images.isEmpty() && earlier.isEmpty()) {
+      throw new NoisyQuantException(
+          ErrorCode.MISSING_VALUE, "neither images nor statistics.path are given");
+    }
+    // Statistics alone have nothing new to compare.
+    Optional<StoredStatistics> reference =
+        stored(spark, referencePath(), "statistics.reference")
+            .or(() -> images.flatMap(files -> earlier));
+    return new Observations(images, earlier, reference);
+  }
+
+  private Optional<StoredStatistics> stored(SparkSession spark, Param<String> path, String key) {
+    String uri = value(path, String.class);
+    return uri.isEmpty() ? Optional.empty() : Optional.of(StoredStatistics.read(spark, uri, key));
   }
 
   /**
@@ -419,6 +485,7 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
         Provenance.preprocessing(preprocessing),
         calibrated.images().calibration(),
         calibrated.images().heldOut(),
+        calibrated.earlierImages(),
         calibrated.images().quarantined().size(),
         calibrated.images().sha256(),
         resultParams());

@@ -18,6 +18,8 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
   private final String uid;
   private final Param<String> modelPath;
   private final Param<String> preprocessingPath;
+  private final Param<String> statisticsPath;
+  private final Param<String> referencePath;
   private final IntParam prefixTokens;
   private final IntParam weightBits;
   private final IntParam activationBits;
@@ -59,6 +61,14 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
             this,
             "preprocessingPath",
             "preprocessor_config.json or timm config.json; empty: the one beside the model");
+    statisticsPath =
+        new Param<>(
+            this, "statisticsPath", "statistics of an earlier calibration to add to; empty: none");
+    referencePath =
+        new Param<>(
+            this,
+            "referencePath",
+            "statistics that ranges are compared with; empty: those of statisticsPath");
     prefixTokens =
         new IntParam(
             this,
@@ -158,6 +168,8 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
         new Param<>(this, "fp32PredictionCol", "added by the model: class by the FP32 model");
 
     setDefault(preprocessingPath, "");
+    setDefault(statisticsPath, "");
+    setDefault(referencePath, "");
     setDefault(prefixTokens, -1);
     setDefault(weightBits, 8);
     setDefault(activationBits, 8);
@@ -204,6 +216,16 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
   /** preprocessor_config.json or timm config.json; empty: the one beside the model. */
   public Param<String> preprocessingPath() {
     return preprocessingPath;
+  }
+
+  /** Statistics of an earlier calibration, which are added to those of the images. */
+  public Param<String> statisticsPath() {
+    return statisticsPath;
+  }
+
+  /** Statistics that ranges are compared with; without them those of {@link #statisticsPath()}. */
+  public Param<String> referencePath() {
+    return referencePath;
   }
 
   /** Class, distillation and register tokens of each image; −1: traced in the model. */

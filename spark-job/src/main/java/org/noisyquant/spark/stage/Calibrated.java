@@ -1,6 +1,7 @@
 package org.noisyquant.spark.stage;
 
 import java.util.List;
+import java.util.Optional;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.noisyquant.result.SiteResult;
@@ -15,6 +16,9 @@ import org.noisyquant.result.StatisticsManifest;
  * @param baseline the quantized ONNX model without: same weights, each site's best clip
  * @param manifest what the statistics were taken of
  * @param images which images it was made on
+ * @param earlierImages how many of them were known by their statistics alone: candidates were not
+ *     scored on these
+ * @param drift how far ranges are from those of the reference
  * @param statistics (site, statistics): the merged statistics of each site, on the executors' disks
  *     until {@link #release}
  * @param imageRows (name, digest, part, reason): one row per image, likewise
@@ -31,6 +35,8 @@ public record Calibrated(
     byte[] baseline,
     StatisticsManifest manifest,
     CalibrationImages images,
+    int earlierImages,
+    Optional<RangeDrift> drift,
     Dataset<Row> statistics,
     Dataset<Row> imageRows,
     double secondsStatistics,

@@ -3,6 +3,8 @@ package org.noisyquant.spark.stage;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -13,7 +15,6 @@ import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.onnx.SiteFolds;
 import org.noisyquant.quant.WeightRounding;
 import org.noisyquant.result.SiteResult;
-import org.noisyquant.result.StatisticsManifest;
 import org.noisyquant.runtime.FoldProbe;
 import org.noisyquant.search.NoiseKind;
 import org.noisyquant.search.SiteDecision;
@@ -52,18 +53,31 @@ public final class Calibration {
   /**
    * Calibrates.
    *
-   * @param images columns {@code name} (unique string) and {@code content} (image file)
+   * @param observed images, or earlier statistics, or both
    * @param metadata added to the exported models' metadata_props
    * @throws NoisyQuantException NO_IMAGES, TOO_MANY_BAD_IMAGES, NON_FINITE_ACTIVATION or
-   *     MODEL_RUN_FAILED
+   *     MODEL_RUN_FAILED; STATISTICS_INVALID for earlier statistics of something else, or of these
+   *     images; INVALID_VALUE for settings that need images where there are none
    */
-  public Calibrated run(Dataset<Row> images, Map<String, String> metadata) {
+  public Calibrated run(Observations observed, Map<String, String> metadata) {
     long start = System.nanoTime();
     OnnxModel model = settings.model();
+    settings.check(observed);
     TappedModel tapped = TappedModel.ship(spark, model, settings.imageInput(), settings.sites());
-    StatisticsResult statistics = StatisticsStage.run(images, tapped);
-    CalibrationImages used = CalibrationImages.of(statistics.images(), settings.maxBadFraction());
-    List<SiteSummary> summaries = statistics.summaries();
+    Optional<StatisticsResult> pass =
+        observed.images().map(images -> StatisticsStage.run(images, tapped));
+    Optional<StatisticsResult> earlier =
+        observed.earlier().map(stored -> StatisticsResult.of(stored, settings.sites()));
+    List<Row> earlierImages = images(earlier);
+    CalibrationImages used =
+        CalibrationImages.of(images(pass), earlierImages, settings.maxBadFraction());
+    StatisticsResult statistics =
+        Stream.of(pass, earlier)
+            .flatMap(Optional::stream)
+            .reduce((a, b) -> a.plus(b, settings.sites().size()))
+            .orElseThrow();
+    List<SiteSummary> summaries = statistics.summaries(settings.sites());
+    Optional<RangeDrift> drift = drift(pass.orElse(statistics), observed);
     double secondsStatistics = (System.nanoTime() - start) / NANOS;
     LOG.info(
         "statistics of {} sites from {} images ({} held out, {} quarantined) in {} s",
@@ -76,10 +90,12 @@ public final class Calibration {
     start = System.nanoTime();
     ShippedModel fp32 = ShippedModel.ship(spark, model.bytes());
     SiteFolds folds = folds();
-    Search.Outcome found = search(fp32, tapped, folds).run(images, statistics, summaries);
+    Search.Outcome found =
+        search(observed.images(), fp32, tapped, folds).run(statistics, summaries);
     double secondsSearch = (System.nanoTime() - start) / NANOS;
     start = System.nanoTime();
-    List<SiteWeights> weights = weights(images, fp32, tapped, found.decisions(), summaries);
+    List<SiteWeights> weights =
+        weights(observed.images(), fp32, tapped, found.decisions(), summaries);
     List<SiteQuantization> chosen = quantization(found, weights, Variant.CHOSEN);
     double secondsWeights = (System.nanoTime() - start) / NANOS;
     LOG.info("quantized the weights in {} s", String.format("%.1f", secondsWeights));
@@ -96,13 +112,12 @@ public final class Calibration {
         QuantizedModelWriter.write(model, chosen, metadata, folds),
         QuantizedModelWriter.write(
             model, quantization(found, weights, Variant.BASELINE), metadata, folds),
-        StatisticsManifest.of(
-            model.sha256(),
-            settings.preprocessing(),
-            settings.heldOutFraction(),
-            settings.seed(),
-            settings.sites().stream().map(SitePlan::site).toList()),
+        observed.images().isPresent()
+            ? settings.manifest()
+            : observed.earlier().orElseThrow().manifest().of(settings.manifest().sites()),
         used,
+        earlierImages.size(),
+        drift,
         statistics.sites(),
         statistics.imageRows(),
         secondsStatistics,
@@ -112,6 +127,16 @@ public final class Calibration {
         statistics::release);
   }
 
+  private static List<Row> images(Optional<StatisticsResult> statistics) {
+    return statistics.map(StatisticsResult::images).orElse(List.of());
+  }
+
+  private Optional<RangeDrift> drift(StatisticsResult now, Observations observed) {
+    return observed
+        .reference()
+        .map(stored -> RangeDrift.between(now.sites(), stored.sites(), settings.sites()));
+  }
+
   /** Where noise and rescale fold; nowhere if that is not wanted. */
   private SiteFolds folds() {
     SearchSettings search = settings.search();
@@ -119,7 +144,8 @@ public final class Calibration {
     return any ? FoldProbe.folds(settings.model()) : SiteFolds.off(settings.model());
   }
 
-  private Search search(ShippedModel fp32, TappedModel tapped, SiteFolds folds) {
+  private Search search(
+      Optional<Dataset<Row>> images, ShippedModel fp32, TappedModel tapped, SiteFolds folds) {
     SearchSettings search = settings.search();
     // The paper judges by the quantized weights. Other codes are not known before the search.
     boolean byCodes = settings.weights().rounding() == WeightRounding.MINMAX;
@@ -134,21 +160,22 @@ public final class Calibration {
             new TokenSample(
                 search.tokenFraction(), settings.seed() ^ TOKEN_SALT, search.prefixWeight()));
     if (!search.guided()) {
-      return new GridSearch(settings, score);
+      return new GridSearch(images.orElseThrow(), settings, score);
     }
     double share = settings.weights().rounding() == WeightRounding.GPTQ ? GPTQ_SHARE : 1;
     List<Boolean> rescalable = new ArrayList<>();
     for (SitePlan plan : settings.sites()) {
       rescalable.add(folds.fold(plan.siteOf(settings.model())).folds());
     }
-    return new GuidedSearch(
-        settings,
-        new SolveStage(fp32, settings.sites(), rescalable, search, loss, share, settings.seed()),
-        score);
+    SolveStage solve =
+        new SolveStage(fp32, settings.sites(), rescalable, search, loss, share, settings.seed());
+    return images.isPresent()
+        ? new GuidedSearch(images.get(), settings, solve, score)
+        : new StatisticsSearch(solve);
   }
 
   private List<SiteWeights> weights(
-      Dataset<Row> images,
+      Optional<Dataset<Row>> images,
       ShippedModel fp32,
       TappedModel tapped,
       List<SiteDecision> decisions,
@@ -163,7 +190,7 @@ public final class Calibration {
             settings.seed() ^ MOMENT_SALT,
             settings.search().prefixWeight());
     return new MomentsStage(tapped, stage, tokens)
-        .run(images, settings.model(), decisions, summaries);
+        .run(images.orElseThrow(), settings.model(), decisions, summaries);
   }
 
   private List<SiteQuantization> quantization(

@@ -2,7 +2,10 @@ package org.noisyquant.spark.stage;
 
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.apache.spark.sql.Row;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
@@ -34,8 +37,46 @@ public record CalibrationImages(
    */
   public record Quarantined(String name, String reason) {}
 
-  /** Sums up the image rows of the statistics pass. */
-  static CalibrationImages of(List<Row> rows, double maxBadFraction) {
+  /**
+   * Sums up the image rows of a statistics pass, which may be none where there are earlier ones.
+   *
+   * @param pass rows of the images that were read or refused in it
+   * @param earlier rows of those that were read before
+   * @throws NoisyQuantException NO_IMAGES, TOO_MANY_BAD_IMAGES; STATISTICS_INVALID for an image
+   *     that was counted before
+   */
+  static CalibrationImages of(List<Row> pass, List<Row> earlier, double maxBadFraction) {
+    if (!pass.isEmpty() || earlier.isEmpty()) {
+      CalibrationImages alone = of(pass);
+      check(pass.size(), alone.quarantined, alone.calibration, maxBadFraction);
+    }
+    if (earlier.isEmpty()) {
+      return of(pass);
+    }
+    checkNew(pass, earlier);
+    List<Row> both = new ArrayList<>(pass);
+    both.addAll(earlier);
+    both.sort(Comparator.comparing(row -> row.<String>getAs("name")));
+    return of(both);
+  }
+
+  private static void checkNew(List<Row> pass, List<Row> earlier) {
+    Map<String, String> names = new HashMap<>();
+    earlier.forEach(row -> names.put(row.getAs("digest"), row.getAs("name")));
+    List<Row> again =
+        pass.stream().filter(row -> names.containsKey(row.<String>getAs("digest"))).toList();
+    if (!again.isEmpty()) {
+      String name = again.get(0).getAs("name");
+      throw new NoisyQuantException(
+          ErrorCode.STATISTICS_INVALID,
+          String.format(
+              "%d of %d images are in the earlier statistics already and would count twice, such as"
+                  + " %s, which is %s there; give only new images",
+              again.size(), pass.size(), name, names.get(again.get(0).<String>getAs("digest"))));
+    }
+  }
+
+  private static CalibrationImages of(List<Row> rows) {
     List<Quarantined> quarantined = new ArrayList<>();
     List<String> digests = new ArrayList<>();
     ImageContents.Builder all = new ImageContents.Builder();
@@ -56,7 +97,6 @@ public record CalibrationImages(
         calibratedOn.add(name, digest);
       }
     }
-    check(rows.size(), quarantined, digests.size() - heldOut, maxBadFraction);
     digests.sort(null);
     return new CalibrationImages(
         digests.size() - heldOut,

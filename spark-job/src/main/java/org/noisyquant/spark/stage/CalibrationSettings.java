@@ -1,8 +1,12 @@
 package org.noisyquant.spark.stage;
 
 import java.util.List;
+import org.noisyquant.error.ErrorCode;
+import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.image.Preprocessing;
 import org.noisyquant.onnx.OnnxModel;
+import org.noisyquant.quant.WeightRounding;
+import org.noisyquant.result.StatisticsManifest;
 
 /**
  * What a calibration is to do.
@@ -25,6 +29,49 @@ public record CalibrationSettings(
     double heldOutFraction,
     double maxBadFraction,
     long seed) {
+
+  /** What statistics of images are taken of. */
+  StatisticsManifest manifest() {
+    return StatisticsManifest.of(
+        model.sha256(),
+        preprocessing,
+        heldOutFraction,
+        seed,
+        sites.stream().map(SitePlan::site).toList());
+  }
+
+  /**
+   * Makes sure that observations go together and suffice.
+   *
+   * @throws NoisyQuantException STATISTICS_INVALID for statistics of something else; INVALID_VALUE
+   *     for settings that need images where there are none
+   */
+  public void check(Observations observed) {
+    boolean alone = observed.images().isEmpty();
+    observed.earlier().ifPresent(stored -> stored.check(manifest(), !alone));
+    observed.reference().ifPresent(stored -> stored.check(manifest(), false));
+    if (alone) {
+      checkWithoutImages();
+    }
+  }
+
+  private void checkWithoutImages() {
+    String needed = null;
+    if (!search.guided()) {
+      needed = "search.mode grid or exhaustive scores every candidate";
+    } else if (weights.rounding() == WeightRounding.GPTQ) {
+      needed = "weights.rounding = gptq looks at second moments";
+    } else if (weights.compensation()) {
+      needed = "weights.compensation = true looks at second moments";
+    }
+    if (needed != null) {
+      throw new NoisyQuantException(
+          ErrorCode.INVALID_VALUE,
+          needed
+              + ", on images: give images.path (--images) beside statistics.path, or --preset"
+              + " balanced, which does without");
+    }
+  }
 
   ImageInput imageInput() {
     return new ImageInput(

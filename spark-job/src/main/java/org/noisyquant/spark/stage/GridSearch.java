@@ -26,17 +26,18 @@ final class GridSearch implements Search {
   private static final Logger LOG = LoggerFactory.getLogger(GridSearch.class);
   private static final double NANOS = 1e9;
 
+  private final Dataset<Row> images;
   private final CalibrationSettings settings;
   private final ScoreStage stage;
 
-  GridSearch(CalibrationSettings settings, ScoreStage stage) {
+  GridSearch(Dataset<Row> images, CalibrationSettings settings, ScoreStage stage) {
+    this.images = images;
     this.settings = settings;
     this.stage = stage;
   }
 
   @Override
-  public Outcome run(
-      Dataset<Row> images, StatisticsResult statistics, List<SiteSummary> summaries) {
+  public Outcome run(StatisticsResult statistics, List<SiteSummary> summaries) {
     OnnxModel model = settings.model();
     List<SiteQuantizer> quantizers = new ArrayList<>();
     List<SumGrid> grids = new ArrayList<>();
@@ -50,7 +51,7 @@ final class GridSearch implements Search {
               summary.absMax(),
               NoisyBias.unit(settings.seed(), plan.site().index(), plan.site().channels())));
     }
-    Map<SearchPass, List<List<ScoredCandidate>>> scores = passes(images, quantizers, grids);
+    Map<SearchPass, List<List<ScoredCandidate>>> scores = passes(quantizers, grids);
     List<SiteDecision> decisions = new ArrayList<>();
     List<CandidateScore> rows = new ArrayList<>();
     for (int i = 0; i < quantizers.size(); i++) {
@@ -81,7 +82,7 @@ final class GridSearch implements Search {
   }
 
   private Map<SearchPass, List<List<ScoredCandidate>>> passes(
-      Dataset<Row> images, List<SiteQuantizer> quantizers, List<SumGrid> grids) {
+      List<SiteQuantizer> quantizers, List<SumGrid> grids) {
     Map<SearchPass, List<List<ScoredCandidate>>> scores = new EnumMap<>(SearchPass.class);
     List<Candidate> incumbents = new ArrayList<>();
     quantizers.forEach(q -> incumbents.add(Candidate.MIN_MAX));

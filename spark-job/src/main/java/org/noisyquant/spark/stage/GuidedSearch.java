@@ -1,16 +1,12 @@
 package org.noisyquant.spark.stage;
 
 import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.List;
-import java.util.Map;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.quant.NoisyQuantizer;
 import org.noisyquant.search.CandidateLoss;
-import org.noisyquant.search.NoiseKind;
-import org.noisyquant.search.SiteChoice;
 import org.noisyquant.search.SiteDecision;
 import org.noisyquant.search.SiteShortlist;
 import org.noisyquant.stats.SumGrid;
@@ -22,19 +18,21 @@ final class GuidedSearch implements Search {
   private static final Logger LOG = LoggerFactory.getLogger(GuidedSearch.class);
   private static final double NANOS = 1e9;
 
+  private final Dataset<Row> images;
   private final CalibrationSettings settings;
   private final SolveStage solve;
   private final ScoreStage score;
 
-  GuidedSearch(CalibrationSettings settings, SolveStage solve, ScoreStage score) {
+  GuidedSearch(
+      Dataset<Row> images, CalibrationSettings settings, SolveStage solve, ScoreStage score) {
+    this.images = images;
     this.settings = settings;
     this.solve = solve;
     this.score = score;
   }
 
   @Override
-  public Outcome run(
-      Dataset<Row> images, StatisticsResult statistics, List<SiteSummary> summaries) {
+  public Outcome run(StatisticsResult statistics, List<SiteSummary> summaries) {
     long start = System.nanoTime();
     List<SiteShortlist> lists = solve.run(statistics);
     int listed = lists.stream().mapToInt(list -> list.choices().size()).sum();
@@ -50,7 +48,7 @@ final class GuidedSearch implements Search {
     List<CandidateScore> scores = new ArrayList<>();
     for (int i = 0; i < lists.size(); i++) {
       decisions.add(SiteDecision.of(lists.get(i), losses.get(i)));
-      addScores(scores, lists.get(i), losses.get(i));
+      scores.addAll(CandidateScore.of(lists.get(i), losses.get(i)));
     }
     long dropped = decisions.stream().filter(SiteDecision::dropped).count();
     if (dropped > 0) {
@@ -76,27 +74,6 @@ final class GuidedSearch implements Search {
       trials.add(new SiteTrial(quantizers, grid));
     }
     return trials;
-  }
-
-  private static void addScores(
-      List<CandidateScore> scores, SiteShortlist list, List<CandidateLoss> losses) {
-    SiteChoice minMax = list.minMax();
-    scores.add(
-        new CandidateScore(
-            list.site(), "MIN_MAX", 0, minMax.candidate(), minMax.predicted(), losses.get(0)));
-    Map<NoiseKind, Integer> counts = new EnumMap<>(NoiseKind.class);
-    for (int k = 0; k < list.choices().size(); k++) {
-      SiteChoice choice = list.choices().get(k);
-      int index = counts.merge(choice.kind(), 1, Integer::sum) - 1;
-      scores.add(
-          new CandidateScore(
-              list.site(),
-              choice.kind().name(),
-              index,
-              choice.candidate(),
-              choice.predicted(),
-              losses.get(k + 1)));
-    }
   }
 
   private static String seconds(long start) {

@@ -1,8 +1,6 @@
 package org.noisyquant.spark.stage;
 
 import java.util.List;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Row;
 import org.noisyquant.search.SiteDecision;
 
 /** Finds the quantizer and the noisy bias of every site. */
@@ -18,9 +16,8 @@ interface Search {
   /**
    * Searches.
    *
-   * @param images rows of {@link ImageFile#SCHEMA}
    * @param statistics of the sites
    * @param summaries of the statistics, in order
    */
-  Outcome run(Dataset<Row> images, StatisticsResult statistics, List<SiteSummary> summaries);
+  Outcome run(StatisticsResult statistics, List<SiteSummary> summaries);
 }

@@ -2,6 +2,7 @@ package org.noisyquant.spark.stage;
 
 import java.io.Serializable;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -9,6 +10,8 @@ import org.apache.spark.api.java.function.Function;
 import org.apache.spark.sql.Row;
 import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.quant.NoisyBias;
+import org.noisyquant.quant.NoisyQuantizer;
+import org.noisyquant.search.CandidateLoss;
 import org.noisyquant.search.CostModel;
 import org.noisyquant.search.SiteShortlist;
 import org.noisyquant.search.SiteSolver;
@@ -37,6 +40,13 @@ record SolveStage(
     long seed)
     implements Serializable {
 
+  /**
+   * A short list with what the statistics predict of it.
+   *
+   * @param losses of min-max and then of the choices, in order
+   */
+  record Predicted(SiteShortlist list, List<CandidateLoss> losses) implements Serializable {}
+
   /** The short lists, in the order of the sites. */
   List<SiteShortlist> run(StatisticsResult statistics) {
     List<SiteShortlist> lists =
@@ -44,18 +54,67 @@ record SolveStage(
             .sites()
             .javaRDD()
             .repartition(sites.size())
-            .map((Function<Row, SiteShortlist>) this::solve)
+            .map((Function<Row, SiteShortlist>) row -> solve(statistics(row)))
             .collect();
     return lists.stream().sorted(Comparator.comparingInt(SiteShortlist::site)).toList();
   }
 
-  private SiteShortlist solve(Row row) {
-    SiteStatistics statistics = SiteStatistics.fromBytes(row.getAs("statistics"));
-    int position =
-        IntStream.range(0, sites.size())
-            .filter(i -> sites.get(i).site().index() == statistics.site())
-            .findFirst()
-            .orElseThrow();
+  /** The same with predicted losses on both parts, in place of those that images would give. */
+  List<Predicted> predict(StatisticsResult statistics) {
+    List<Predicted> lists =
+        statistics
+            .sites()
+            .javaRDD()
+            .repartition(sites.size())
+            .map((Function<Row, Predicted>) row -> predict(statistics(row)))
+            .collect();
+    return lists.stream()
+        .sorted(Comparator.comparingInt(predicted -> predicted.list().site()))
+        .toList();
+  }
+
+  private static SiteStatistics statistics(Row row) {
+    return SiteStatistics.fromBytes(row.getAs("statistics"));
+  }
+
+  private int position(SiteStatistics statistics) {
+    return IntStream.range(0, sites.size())
+        .filter(i -> sites.get(i).site().index() == statistics.site())
+        .findFirst()
+        .orElseThrow();
+  }
+
+  private CostModel cost(SiteStatistics statistics, Part part) {
+    SitePlan plan = sites.get(position(statistics));
+    return new CostModel(
+        plan.activationBits(),
+        statistics,
+        part,
+        search.prefixWeight(),
+        weights.of(plan, ExecutorModel.of(fp32)),
+        search.biasCorrection());
+  }
+
+  private Predicted predict(SiteStatistics statistics) {
+    SiteShortlist list = solve(statistics);
+    List<NoisyQuantizer> quantizers = new ArrayList<>();
+    quantizers.add(list.minMax().quantizer());
+    list.choices().forEach(choice -> quantizers.add(choice.quantizer()));
+    double[] heldOut = new double[quantizers.size()];
+    Arrays.fill(heldOut, Double.NaN);
+    if (statistics.images(Part.HELD_OUT) > 0) {
+      heldOut = cost(statistics, Part.HELD_OUT).lossesAsTheyAre(quantizers);
+    }
+    List<CandidateLoss> losses = new ArrayList<>();
+    losses.add(new CandidateLoss(list.minMax().predicted(), heldOut[0]));
+    for (int k = 1; k < heldOut.length; k++) {
+      losses.add(new CandidateLoss(list.choices().get(k - 1).predicted(), heldOut[k]));
+    }
+    return new Predicted(list, losses);
+  }
+
+  private SiteShortlist solve(SiteStatistics statistics) {
+    int position = position(statistics);
     SitePlan plan = sites.get(position);
     OnnxModel model = ExecutorModel.of(fp32);
     List<float[]> layers = new ArrayList<>();
@@ -64,14 +123,6 @@ record SolveStage(
     for (int c = 0; c < absMax.length; c++) {
       absMax[c] = statistics.absMax(Part.CALIBRATION, c);
     }
-    CostModel cost =
-        new CostModel(
-            plan.activationBits(),
-            statistics,
-            Part.CALIBRATION,
-            search.prefixWeight(),
-            weights.of(plan, model),
-            search.biasCorrection());
     return SiteSolver.solve(
         new SiteSolver.Problem(
             statistics.site(),
@@ -83,6 +134,6 @@ record SolveStage(
             plan.weightBits(),
             weightErrorShare,
             search.channelRescale() && rescalable.get(position)),
-        cost);
+        cost(statistics, Part.CALIBRATION));
   }
 }

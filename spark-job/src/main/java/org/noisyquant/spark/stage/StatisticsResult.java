@@ -1,24 +1,68 @@
 package org.noisyquant.spark.stage;
 
+import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.noisyquant.error.ErrorCode;
+import org.noisyquant.error.NoisyQuantException;
 
 /**
- * Statistics of all sites, on the executors' disks until released.
+ * Statistics of all sites, on the executors' disks until released, or where they were stored.
  *
- * @param pass rows of the pass, cached
  * @param imageRows (name, digest, part, reason): one row per image; reason only where it could not
  *     be read
- * @param sites (site, statistics): one row per site, cached
+ * @param sites (site, statistics): one row per site
+ * @param cached what is released
  */
-record StatisticsResult(Dataset<Row> pass, Dataset<Row> imageRows, Dataset<Row> sites) {
-  /** Summaries in the order of the sites. */
-  List<SiteSummary> summaries() {
-    return sites.javaRDD().map(StatisticsStage::summary).collect().stream()
-        .sorted(Comparator.comparingInt(SiteSummary::site))
-        .toList();
+record StatisticsResult(Dataset<Row> imageRows, Dataset<Row> sites, List<Dataset<Row>> cached) {
+  /** Stored statistics of the planned sites. */
+  static StatisticsResult of(StoredStatistics stored, List<SitePlan> plans) {
+    Object[] wanted = plans.stream().map(plan -> plan.site().index()).toArray();
+    return new StatisticsResult(
+        stored.imageRows(),
+        stored.sites().filter(stored.sites().col("site").isin(wanted)),
+        List.of());
+  }
+
+  /** These and others, of other images. */
+  StatisticsResult plus(StatisticsResult other, int siteCount) {
+    Dataset<Row> merged = StatisticsStage.merge(sites.union(other.sites), siteCount);
+    List<Dataset<Row>> all = new ArrayList<>(cached);
+    all.addAll(other.cached);
+    all.add(merged);
+    return new StatisticsResult(imageRows.union(other.imageRows), merged, all);
+  }
+
+  /**
+   * Summaries in the order of the sites.
+   *
+   * @throws NoisyQuantException STATISTICS_INVALID if they are not those of the planned sites
+   */
+  List<SiteSummary> summaries(List<SitePlan> plans) {
+    List<SiteSummary> summaries =
+        sites.javaRDD().map(StatisticsStage::summary).collect().stream()
+            .sorted(Comparator.comparingInt(SiteSummary::site))
+            .toList();
+    List<Integer> found = summaries.stream().map(SiteSummary::site).toList();
+    List<Integer> planned = plans.stream().map(plan -> plan.site().index()).toList();
+    if (!found.equals(planned)) {
+      Set<Integer> missing = new HashSet<>(planned);
+      found.forEach(missing::remove);
+      throw new NoisyQuantException(
+          ErrorCode.STATISTICS_INVALID,
+          "stored statistics are incomplete: "
+              + found.size()
+              + " rows for "
+              + planned.size()
+              + " sites, without sites "
+              + missing
+              + "; calibrate again");
+    }
+    return summaries;
   }
 
   /** One row per image, sorted by name. */
@@ -35,7 +79,6 @@ record StatisticsResult(Dataset<Row> pass, Dataset<Row> imageRows, Dataset<Row> 
 
   /** Frees the disks. */
   void release() {
-    sites.unpersist();
-    pass.unpersist();
+    cached.forEach(Dataset::unpersist);
   }
 }

@@ -38,11 +38,11 @@ final class StatisticsStage {
           .add("site", DataTypes.IntegerType)
           .add("statistics", DataTypes.BinaryType);
 
-  private static final int STATISTICS = PASS.fieldIndex("statistics");
-
   /** Schema of the merged statistics: one row per site. */
-  private static final StructType MERGED =
+  static final StructType MERGED =
       new StructType().add("site", DataTypes.IntegerType).add("statistics", DataTypes.BinaryType);
+
+  private static final int STATISTICS = MERGED.fieldIndex("statistics");
 
   private StatisticsStage() {}
 
@@ -61,12 +61,24 @@ final class StatisticsStage {
     Dataset<Row> imageRows =
         pass.filter(col("name").isNotNull()).select("name", "digest", "part", "reason");
     Dataset<Row> merged =
-        pass.filter(col("site").isNotNull())
-            .repartition(model.sites().size(), col("site"))
-            .sortWithinPartitions("site")
-            .mapPartitions((MapPartitionsFunction<Row, Row>) MergedSites::new, Encoders.row(MERGED))
-            .persist(StorageLevel.DISK_ONLY());
-    return new StatisticsResult(pass, imageRows, merged);
+        merge(
+            pass.filter(col("site").isNotNull()).select("site", "statistics"),
+            model.sites().size());
+    return new StatisticsResult(imageRows, merged, List.of(pass, merged));
+  }
+
+  /**
+   * Merges statistics by site.
+   *
+   * @param rows (site, statistics), of any images, each of which is in one row of a site only
+   * @param siteCount how many sites there are
+   * @return (site, statistics), one row per site, cached
+   */
+  static Dataset<Row> merge(Dataset<Row> rows, int siteCount) {
+    return rows.repartition(siteCount, col("site"))
+        .sortWithinPartitions("site")
+        .mapPartitions((MapPartitionsFunction<Row, Row>) MergedSites::new, Encoders.row(MERGED))
+        .persist(StorageLevel.DISK_ONLY());
   }
 
   private static Iterator<Row> partition(Iterator<Row> images, TappedModel model) {

@@ -95,7 +95,7 @@ class CalibrationReferenceIT {
             0,
             SEED);
     return new Calibration(JavaSparkContext.fromSparkContext(spark.sparkContext()), settings)
-        .run(ImageSource.list(spark, images.toString()).read(3), Map.of());
+        .run(Observations.of(ImageSource.list(spark, images.toString()).read(3)), Map.of());
   }
 
   @Test

@@ -123,7 +123,9 @@ class GuidedReferenceIT {
     JavaSparkContext spark = JavaSparkContext.fromSparkContext(LocalSpark.session().sparkContext());
     Calibrated calibrated =
         new Calibration(spark, settings)
-            .run(ImageSource.list(LocalSpark.session(), images.toString()).read(3), Map.of());
+            .run(
+                Observations.of(ImageSource.list(LocalSpark.session(), images.toString()).read(3)),
+                Map.of());
     try {
       List<SiteQuantization> chosen = new ArrayList<>();
       List<SiteQuantization> baselines = new ArrayList<>();
