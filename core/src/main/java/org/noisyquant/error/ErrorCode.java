@@ -20,6 +20,8 @@ public enum ErrorCode {
   PLATFORM_UNSUPPORTED(2),
   /** The output folder holds results, or files that are not ours. */
   OUTPUT_EXISTS(2),
+  /** Another run is writing in the output folder. */
+  OUTPUT_IN_USE(2),
   /** The output folder cannot be written. */
   OUTPUT_NOT_WRITABLE(2),
 

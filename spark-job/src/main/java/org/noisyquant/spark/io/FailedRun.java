@@ -11,8 +11,8 @@ public final class FailedRun {
 
   /**
    * Writes the metrics of a failed run: into its output folder if that holds no finished results
-   * and nothing foreign (it is created if need be), else beside it as {@code
-   * OUTPUT.failed-metrics.json}.
+   * and nothing foreign, and no other run has it (it is created if need be), else beside it as
+   * {@code OUTPUT.failed-metrics.json}.
    *
    * @return the file written
    * @throws IOException if neither can be written
@@ -21,6 +21,9 @@ public final class FailedRun {
   public static Path writeMetrics(Configuration hadoop, String uri, Metrics metrics)
       throws IOException {
     FolderContents contents = FolderContents.at(hadoop, uri);
+    if (FolderClaim.isOn(contents)) {
+      return write(contents, besides(contents), metrics);
+    }
     return switch (contents.state()) {
       case FREE, UNFINISHED -> {
         contents.fileSystem().mkdirs(contents.folder());

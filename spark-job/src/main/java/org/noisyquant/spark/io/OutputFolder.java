@@ -15,8 +15,8 @@ import org.noisyquant.error.NoisyQuantException;
 /**
  * The folder of one run's results, at any Hadoop FileSystem URI. Results are written under {@code
  * _temporary-ID} in it and renamed into place by {@link #commit}, {@code _SUCCESS} last: earlier
- * results stay untouched until then, and a run that fails leaves no result. Only one run at a time
- * may have a folder open.
+ * results stay untouched until then, and a run that fails leaves no result. One run at a time has a
+ * folder open ({@code _running}).
  *
  * <p>Names of results are relative paths; their first part starts with neither {@code _} nor a dot.
  * All methods throw {@link ErrorCode#OUTPUT_NOT_WRITABLE} where the file system refuses.
@@ -27,12 +27,16 @@ public final class OutputFolder implements AutoCloseable {
 
   private static final String STAGING_PREFIX = "_temporary-";
 
+  private static final String CHECKPOINTS = "_checkpoints";
+
   private final FolderContents contents;
+  private final FolderClaim claim;
   private final Path staging;
   private boolean open = true;
 
-  private OutputFolder(FolderContents contents, Path staging) {
+  private OutputFolder(FolderContents contents, FolderClaim claim, Path staging) {
     this.contents = contents;
+    this.claim = claim;
     this.staging = staging;
   }
 
@@ -42,9 +46,15 @@ public final class OutputFolder implements AutoCloseable {
    * @param uri the folder
    * @param overwrite whether finished results of ours in it may be replaced
    * @throws NoisyQuantException OUTPUT_EXISTS if it holds finished results and they may not be
-   *     replaced, or files that are not ours; OUTPUT_NOT_WRITABLE
+   *     replaced, or files that are not ours; OUTPUT_IN_USE while another run has it;
+   *     OUTPUT_NOT_WRITABLE
    */
   public static OutputFolder open(Configuration hadoop, String uri, boolean overwrite) {
+    return open(hadoop, uri, overwrite, FolderClaim.Timing.DEFAULT);
+  }
+
+  static OutputFolder open(
+      Configuration hadoop, String uri, boolean overwrite, FolderClaim.Timing timing) {
     try {
       FolderContents contents = FolderContents.at(hadoop, uri);
       FolderContents.State state = contents.state();
@@ -54,13 +64,11 @@ public final class OutputFolder implements AutoCloseable {
       if (state == FolderContents.State.FREE) {
         contents.markResults(new TreeSet<>());
       }
+      FolderClaim claim = FolderClaim.take(contents, timing);
       deleteStaging(contents);
       Path staging = contents.child(STAGING_PREFIX + UUID.randomUUID());
       fileSystem.mkdirs(staging);
-      Path probe = new Path(staging, "_probe");
-      fileSystem.create(probe, true).close();
-      fileSystem.delete(probe, false);
-      return new OutputFolder(contents, staging);
+      return new OutputFolder(contents, claim, staging);
     } catch (IOException | IllegalArgumentException e) {
       // IllegalArgumentException is what Path has for text that is no URI.
       throw notWritable(uri, e);
@@ -89,6 +97,14 @@ public final class OutputFolder implements AutoCloseable {
   /** The folder itself, qualified. */
   public Path folder() {
     return contents.folder();
+  }
+
+  /**
+   * Where to keep what the next run may go on from, if this one does not come to its end. {@link
+   * #commit} deletes it.
+   */
+  public Path checkpoints() {
+    return contents.child(CHECKPOINTS);
   }
 
   /** The file system of the folder and of what is staged. */
@@ -129,10 +145,15 @@ public final class OutputFolder implements AutoCloseable {
     }
   }
 
-  /** Renames all results into place, in place of earlier ones, and closes the folder. */
+  /**
+   * Renames all results into place, in place of earlier ones, and closes the folder.
+   *
+   * @throws NoisyQuantException OUTPUT_IN_USE if another run took the folder over
+   */
   public void commit() {
     staging("results");
     try {
+      claim.check();
       FileSystem fileSystem = contents.fileSystem();
       NavigableSet<String> results = stagedResults();
       NavigableSet<String> stale = contents.results();
@@ -154,12 +175,13 @@ public final class OutputFolder implements AutoCloseable {
       fileSystem.create(contents.child(FolderContents.SUCCESS), true).close();
       open = false;
       deleteStaging(contents);
+      fileSystem.delete(checkpoints(), true);
     } catch (IOException e) {
       throw notWritable(contents.folder().toString(), e);
     }
   }
 
-  /** Deletes what is staged, if it was not committed, and closes the folder. */
+  /** Deletes what is staged, if it was not committed, and closes the folder; checkpoints stay. */
   public void abort() {
     if (!open) {
       return;
@@ -172,10 +194,14 @@ public final class OutputFolder implements AutoCloseable {
     }
   }
 
-  /** The same as {@link #abort}. */
+  /** The same as {@link #abort}; another run may then open the folder. */
   @Override
   public void close() {
-    abort();
+    try {
+      abort();
+    } finally {
+      claim.close();
+    }
   }
 
   private NavigableSet<String> stagedResults() throws IOException {

@@ -6,8 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.io.OutputStream;
+import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
@@ -17,6 +19,9 @@ import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 
 class OutputFolderTest {
+  private static final FolderClaim.Timing LIVELY =
+      new FolderClaim.Timing(Duration.ofMillis(20), Duration.ofSeconds(20));
+
   @TempDir Path parent;
 
   @Test
@@ -26,12 +31,93 @@ class OutputFolderTest {
       try (OutputStream out = output.create("statistics/site-0")) {
         out.write(7);
       }
-      assertThat(names()).containsOnly("_noisyquant", "_temporary");
+      assertThat(names()).containsOnly("_noisyquant", "_running", "_temporary");
       output.commit();
     }
     assertThat(names()).containsExactly("_SUCCESS", "_noisyquant", "model.onnx", "statistics");
     assertThat(folder().resolve("model.onnx")).hasContent("model");
     assertThat(folder().resolve("statistics/site-0")).exists();
+  }
+
+  @Test
+  void aFolderThatARunHasIsRefusedUntilItEnds() throws IOException {
+    try (OutputFolder output = open(LIVELY)) {
+      assertThatThrownBy(() -> open(LIVELY))
+          .isInstanceOfSatisfying(
+              NoisyQuantException.class,
+              e -> assertThat(e.code()).isEqualTo(ErrorCode.OUTPUT_IN_USE))
+          .hasMessageContaining(folder().toString())
+          .hasMessageContaining("process " + ProcessHandle.current().pid());
+      output.write("model.onnx", bytes("first"));
+      output.commit();
+    }
+    assertThat(folder().resolve("model.onnx")).hasContent("first");
+    assertThat(folder().resolve("_running")).doesNotExist();
+  }
+
+  @Test
+  void aFolderWhoseRunGivesNoSignIsTakenOver() throws IOException {
+    open(false).close();
+    Files.writeString(folder().resolve("_running"), "run=dead\nhost=elsewhere\npid=1\nnumber=7\n");
+    FolderClaim.Timing short60 = new FolderClaim.Timing(Duration.ofHours(1), Duration.ofMillis(60));
+    try (OutputFolder output = open(short60)) {
+      output.write("model.onnx", bytes("second"));
+      output.commit();
+    }
+    assertThat(names()).containsExactly("_SUCCESS", "_noisyquant", "model.onnx");
+  }
+
+  @Test
+  void theFolderOfAProcessThatIsGoneIsTakenOverAtOnce() throws Exception {
+    open(false).close();
+    Process gone = new ProcessBuilder("true").start();
+    gone.waitFor();
+    String host = InetAddress.getLocalHost().getHostName();
+    Files.writeString(
+        folder().resolve("_running"), "run=dead\nhost=" + host + "\npid=" + gone.pid());
+    FolderClaim.Timing never = new FolderClaim.Timing(Duration.ofHours(1), Duration.ofDays(1));
+    open(never).close();
+    assertThat(names()).containsExactly("_noisyquant");
+  }
+
+  @Test
+  void aRunWhoseFolderWasTakenOverCommitsNothing() throws IOException {
+    OutputFolder output = open(false);
+    output.write("model.onnx", bytes("late"));
+    Files.writeString(folder().resolve("_running"), "run=another\nhost=elsewhere\npid=1\n");
+    assertThatThrownBy(output::commit)
+        .isInstanceOfSatisfying(
+            NoisyQuantException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.OUTPUT_IN_USE))
+        .hasMessageContaining("elsewhere");
+    output.close();
+    assertThat(folder().resolve("_running")).content().contains("another");
+    assertThat(names()).containsExactly("_noisyquant", "_running");
+  }
+
+  @Test
+  void whyARunFailedIsNotWrittenAmongTheFilesOfAnother() throws IOException {
+    try (OutputFolder output = open(false)) {
+      FailedRun.writeMetrics(hadoop(), folder().toString(), new Metrics());
+      assertThat(folder().resolve("metrics.json")).doesNotExist();
+      assertThat(parent.resolve("out.failed-metrics.json")).exists();
+      output.commit();
+    }
+    assertThat(parent.resolve("out.failed-metrics.json")).doesNotExist();
+  }
+
+  @Test
+  void checkpointsStayUntilARunCommits() throws IOException {
+    try (OutputFolder output = open(false)) {
+      Path checkpoints = Path.of(output.checkpoints().toUri());
+      Files.createDirectories(checkpoints.resolve("statistics"));
+    }
+    assertThat(names()).containsExactly("_checkpoints", "_noisyquant");
+    try (OutputFolder output = open(false)) {
+      assertThat(folder().resolve("_checkpoints/statistics")).exists();
+      output.write("model.onnx", bytes("model"));
+      output.commit();
+    }
+    assertThat(names()).containsExactly("_SUCCESS", "_noisyquant", "model.onnx");
   }
 
   @Test
@@ -228,6 +314,10 @@ class OutputFolderTest {
 
   private static byte[] bytes(String text) {
     return text.getBytes(UTF_8);
+  }
+
+  private OutputFolder open(FolderClaim.Timing timing) {
+    return OutputFolder.open(hadoop(), folder().toString(), true, timing);
   }
 
   private static Configuration hadoop() {
