@@ -49,6 +49,8 @@ public enum ErrorCode {
   IMAGE_UNREADABLE(3),
   /** More unreadable images than {@code images.maxBadFraction} allows. */
   TOO_MANY_BAD_IMAGES(3),
+  /** Images were other ones in a later pass than in an earlier one. */
+  IMAGES_CHANGED(3),
   /** The labels file is missing, damaged or does not match the images. */
   LABELS_INVALID(3),
   /** Stored statistics are damaged or do not fit this model and preprocessing. */

@@ -1,6 +1,7 @@
 package org.noisyquant.spark;
 
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -16,6 +17,7 @@ import org.noisyquant.spark.io.OutputFolder;
 import org.noisyquant.spark.ml.NoisyQuant;
 import org.noisyquant.spark.ml.NoisyQuantModel;
 import org.noisyquant.spark.stage.Calibrated;
+import org.noisyquant.spark.stage.Checkpoints;
 import org.noisyquant.spark.stage.EvaluateStage;
 import org.noisyquant.spark.stage.Evaluated;
 import org.noisyquant.spark.stage.ImageSource;
@@ -35,12 +37,14 @@ final class CalibrateStep implements JobStep {
     boolean reduceRange = IntegerRange.reduced(config);
     int partitions = Partitions.of(spark, config);
     NoisyQuant estimator = Estimators.of(config, reduceRange);
+    Checkpoints checkpoints = checkpoints(config, inputs, output);
     NoisyQuantModel model =
         inputs.calibration().isPresent()
-            ? estimator.fit(inputs.calibration().get().read(partitions))
+            ? estimator.fit(inputs.calibration().get().read(partitions), checkpoints)
             : estimator.fitStatistics(spark);
     Calibrated calibrated = model.summary().orElseThrow();
     try {
+      metrics.put("resumed", String.join(",", checkpoints.resumed()));
       metrics.put("images.used", calibrated.images().calibration());
       metrics.put("images.heldOut", calibrated.images().heldOut());
       metrics.put("images.earlier", (long) calibrated.earlierImages());
@@ -84,6 +88,20 @@ final class CalibrateStep implements JobStep {
             config.quantization().activationBits(),
             calibrated.images().calibration(),
             earlier(calibrated));
+  }
+
+  private static Checkpoints checkpoints(
+      JobConfig config, CalibrationInputs inputs, OutputFolder output) {
+    List<String> images = new ArrayList<>();
+    inputs
+        .calibration()
+        .ifPresent(
+            source -> {
+              images.add(source.folder());
+              images.addAll(source.names());
+            });
+    return Checkpoints.in(
+        output.fileSystem(), output.checkpoints(), images, config.job().checkpointSeconds());
   }
 
   private static void drift(RangeDrift drift, Metrics metrics) {

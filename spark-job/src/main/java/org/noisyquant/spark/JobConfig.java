@@ -144,8 +144,12 @@ public record JobConfig(
   /** {@code output}. */
   public record Output(String path, boolean overwrite) {}
 
-  /** {@code job}. 0 partitions mean Spark's default parallelism. */
-  public record Job(long seed, int partitions) {}
+  /**
+   * {@code job}. 0 partitions mean Spark's default parallelism.
+   *
+   * @param checkpointSeconds how long a stage must take to be kept for a run that goes on from it
+   */
+  public record Job(long seed, int partitions, int checkpointSeconds) {}
 
   private static final int PAPER_CLIPS = CandidateGrid.AUTHORS.clips();
   private static final int PAPER_SHIFTS = CandidateGrid.AUTHORS.shifts();
@@ -239,7 +243,9 @@ public record JobConfig(
         new Output(reader.text(JobKey.OUTPUT_PATH), reader.bool(JobKey.OUTPUT_OVERWRITE));
     Job job =
         new Job(
-            reader.number(JobKey.SEED), reader.integer(JobKey.PARTITIONS, 0, Integer.MAX_VALUE));
+            reader.number(JobKey.SEED),
+            reader.integer(JobKey.PARTITIONS, 0, Integer.MAX_VALUE),
+            reader.integer(JobKey.CHECKPOINT_SECONDS, 0, Integer.MAX_VALUE));
     Quantization quantization = quantization(reader);
     Search search = search(reader);
     reader.text(JobKey.PRESET);

@@ -121,7 +121,8 @@ enum JobKey {
       "job.partitions",
       "--partitions",
       "N",
-      "Spark partitions of the images; 0: the default parallelism");
+      "Spark partitions of the images; 0: the default parallelism"),
+  CHECKPOINT_SECONDS("job.checkpointSeconds");
 
   private final String path;
   private final String flag;

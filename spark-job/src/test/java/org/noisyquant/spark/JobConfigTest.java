@@ -67,7 +67,7 @@ class JobConfigTest {
     assertThat(config.weights())
         .isEqualTo(new JobConfig.Weights(WeightRounding.MSE, false, true, 0.01, 0.25, 512));
     assertThat(config.output()).isEqualTo(new JobConfig.Output("", false));
-    assertThat(config.job()).isEqualTo(new JobConfig.Job(0, 0));
+    assertThat(config.job()).isEqualTo(new JobConfig.Job(0, 0, 20));
   }
 
   @Test
@@ -166,6 +166,7 @@ class JobConfigTest {
     "search.rangeCandidates, 0, from 1 to 2000",
     "job.seed, 9223372036854775808, a 64-bit whole number",
     "job.partitions, -1, from 0 to",
+    "job.checkpointSeconds, -1, from 0 to",
   })
   void aValueOutsideItsDomainIsRefusedWithKeyValueAndRange(
       String key, String value, String allowed) {

@@ -11,6 +11,8 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The folder of one run's results, at any Hadoop FileSystem URI. Results are written under {@code
@@ -24,6 +26,8 @@ import org.noisyquant.error.NoisyQuantException;
 public final class OutputFolder implements AutoCloseable {
   /** Name of the file with the {@link Metrics} of the run. */
   public static final String METRICS = "metrics.json";
+
+  private static final Logger LOG = LoggerFactory.getLogger(OutputFolder.class);
 
   private static final String STAGING_PREFIX = "_temporary-";
 
@@ -189,6 +193,10 @@ public final class OutputFolder implements AutoCloseable {
     open = false;
     try {
       contents.fileSystem().delete(staging, true);
+      if (contents.fileSystem().exists(checkpoints())) {
+        LOG.warn(
+            "what was finished is kept in {}: the same command goes on from there", checkpoints());
+      }
     } catch (IOException e) {
       throw notWritable(staging.toString(), e);
     }

@@ -40,6 +40,7 @@ import org.noisyquant.spark.io.ModelFiles;
 import org.noisyquant.spark.stage.Calibrated;
 import org.noisyquant.spark.stage.Calibration;
 import org.noisyquant.spark.stage.CalibrationSettings;
+import org.noisyquant.spark.stage.Checkpoints;
 import org.noisyquant.spark.stage.ImageFile;
 import org.noisyquant.spark.stage.Observations;
 import org.noisyquant.spark.stage.PixelCheck;
@@ -310,8 +311,19 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
    */
   @Override
   public NoisyQuantModel fit(Dataset<?> dataset) {
+    return fit(dataset, Checkpoints.none());
+  }
+
+  /**
+   * The same, on from where an earlier run on the same images was cut off.
+   *
+   * @param checkpoints what that run finished, and where this one keeps what it finishes
+   * @throws NoisyQuantException as {@link #fit(Dataset)}; IMAGES_CHANGED if the images are written
+   *     to meanwhile
+   */
+  public NoisyQuantModel fit(Dataset<?> dataset, Checkpoints checkpoints) {
     transformSchema(dataset.schema());
-    return fit(dataset.sparkSession(), Optional.of(imageFiles(dataset)));
+    return fit(dataset.sparkSession(), Optional.of(imageFiles(dataset)), checkpoints);
   }
 
   /**
@@ -322,10 +334,11 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
    *     INVALID_VALUE for parameters that need images
    */
   public NoisyQuantModel fitStatistics(SparkSession spark) {
-    return fit(spark, Optional.empty());
+    return fit(spark, Optional.empty(), Checkpoints.none());
   }
 
-  private NoisyQuantModel fit(SparkSession spark, Optional<Dataset<Row>> images) {
+  private NoisyQuantModel fit(
+      SparkSession spark, Optional<Dataset<Row>> images, Checkpoints checkpoints) {
     long start = System.nanoTime();
     Instant startedAt = Instant.now();
     FitPlan plan = plan(spark.sparkContext().hadoopConfiguration());
@@ -338,7 +351,7 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
                 .ifPresent(LOG::warn));
     Calibrated calibrated =
         new Calibration(JavaSparkContext.fromSparkContext(spark.sparkContext()), settings(plan))
-            .run(observations(spark, images), metadata(model));
+            .run(observations(spark, images, checkpoints), metadata(model));
     CalibrationResult result =
         new CalibrationResult(
             CalibrationResult.FORMAT_VERSION,
@@ -369,7 +382,7 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
    */
   public void checkStatistics(SparkSession spark, FitPlan plan, boolean images) {
     Optional<Dataset<Row>> some = images ? Optional.of(spark.emptyDataFrame()) : Optional.empty();
-    settings(plan).check(observations(spark, some));
+    settings(plan).check(observations(spark, some, Checkpoints.none()));
   }
 
   private CalibrationSettings settings(FitPlan plan) {
@@ -384,7 +397,8 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
         value(seed(), Long.class));
   }
 
-  private Observations observations(SparkSession spark, Optional<Dataset<Row>> images) {
+  private Observations observations(
+      SparkSession spark, Optional<Dataset<Row>> images, Checkpoints checkpoints) {
     Optional<StoredStatistics> earlier =
         stored(spark, statisticsPath(), "statistics.path (--from-statistics)");
     if (images.isEmpty() && earlier.isEmpty()) {
@@ -395,7 +409,7 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
     Optional<StoredStatistics> reference =
         stored(spark, referencePath(), "statistics.reference")
             .or(() -> images.flatMap(files -> earlier));
-    return new Observations(images, earlier, reference);
+    return new Observations(images, earlier, reference, checkpoints);
   }
 
   private Optional<StoredStatistics> stored(SparkSession spark, Param<String> path, String key) {

@@ -8,6 +8,7 @@ import java.util.stream.Stream;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.export.QuantizedModelWriter;
 import org.noisyquant.export.SiteQuantization;
@@ -16,9 +17,11 @@ import org.noisyquant.onnx.SiteFolds;
 import org.noisyquant.quant.WeightRounding;
 import org.noisyquant.result.SiteResult;
 import org.noisyquant.runtime.FoldProbe;
+import org.noisyquant.runtime.ModelRunner;
 import org.noisyquant.search.NoiseKind;
 import org.noisyquant.search.SiteDecision;
 import org.noisyquant.search.TokenSample;
+import org.noisyquant.spark.io.BuildVersion;
 import org.noisyquant.spark.stage.SiteWeights.Variant;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -60,22 +63,40 @@ public final class Calibration {
    *     images; INVALID_VALUE for settings that need images where there are none
    */
   public Calibrated run(Observations observed, Map<String, String> metadata) {
+    settings.check(observed);
+    Optional<Calibrated> calibrated = attempt(observed, metadata);
+    if (calibrated.isEmpty() && !observed.checkpoints().resumed().isEmpty()) {
+      LOG.warn(
+          "the images are not those that an earlier run took statistics of: all is computed again");
+      observed.checkpoints().discard();
+      calibrated = attempt(observed, metadata);
+    }
+    return calibrated.orElseThrow(
+        () ->
+            new NoisyQuantException(
+                ErrorCode.IMAGES_CHANGED,
+                "images were written, replaced or lost while they were calibrated on: the search saw"
+                    + " others than the statistics. Calibrate again, on files that stay"));
+  }
+
+  /** Empty if the search saw other images than the statistics pass. */
+  private Optional<Calibrated> attempt(Observations observed, Map<String, String> metadata) {
     long start = System.nanoTime();
     OnnxModel model = settings.model();
-    settings.check(observed);
+    Checkpoints checkpoints = observed.checkpoints();
+    String key = statisticsKey();
     TappedModel tapped = TappedModel.ship(spark, model, settings.imageInput(), settings.sites());
     Optional<StatisticsResult> pass =
-        observed.images().map(images -> StatisticsStage.run(images, tapped));
+        observed.images().map(images -> StatisticsStage.run(images, tapped, checkpoints, key));
     Optional<StatisticsResult> earlier =
         observed.earlier().map(stored -> StatisticsResult.of(stored, settings.sites()));
+    List<Row> passImages = images(pass);
     List<Row> earlierImages = images(earlier);
     CalibrationImages used =
-        CalibrationImages.of(images(pass), earlierImages, settings.maxBadFraction());
+        CalibrationImages.of(passImages, earlierImages, settings.maxBadFraction());
     StatisticsResult statistics =
-        Stream.of(pass, earlier)
-            .flatMap(Optional::stream)
-            .reduce((a, b) -> a.plus(b, settings.sites().size()))
-            .orElseThrow();
+        StatisticsResult.sum(
+            Stream.of(pass, earlier).flatMap(Optional::stream).toList(), settings.sites().size());
     List<SiteSummary> summaries = statistics.summaries(settings.sites());
     Optional<RangeDrift> drift = drift(pass.orElse(statistics), observed);
     double secondsStatistics = (System.nanoTime() - start) / NANOS;
@@ -90,12 +111,29 @@ public final class Calibration {
     start = System.nanoTime();
     ShippedModel fp32 = ShippedModel.ship(spark, model.bytes());
     SiteFolds folds = folds();
+    String searchKey = searchKey(key, used, !passImages.isEmpty());
     Search.Outcome found =
-        search(observed.images(), fp32, tapped, folds).run(statistics, summaries);
+        checkpoints.value(
+            "search",
+            searchKey,
+            Search.Outcome.class,
+            () -> search(observed.images(), fp32, tapped, folds).run(statistics, summaries));
+    if (found.contents() != null && !found.contents().equals(contents(passImages))) {
+      statistics.release();
+      return Optional.empty();
+    }
     double secondsSearch = (System.nanoTime() - start) / NANOS;
     start = System.nanoTime();
     List<SiteWeights> weights =
-        weights(observed.images(), fp32, tapped, found.decisions(), summaries);
+        checkpoints
+            .value(
+                "weights",
+                searchKey,
+                SiteWeights.All.class,
+                () ->
+                    new SiteWeights.All(
+                        weights(observed.images(), fp32, tapped, found.decisions(), summaries)))
+            .weights();
     List<SiteQuantization> chosen = quantization(found, weights, Variant.CHOSEN);
     double secondsWeights = (System.nanoTime() - start) / NANOS;
     LOG.info("quantized the weights in {} s", String.format("%.1f", secondsWeights));
@@ -106,29 +144,64 @@ public final class Calibration {
           SiteResult.of(
               plan.site(), plan.weightBits(), plan.activationBits(), found.decisions().get(i)));
     }
-    return new Calibrated(
-        results,
-        found.scores(),
-        QuantizedModelWriter.write(model, chosen, metadata, folds),
-        QuantizedModelWriter.write(
-            model, quantization(found, weights, Variant.BASELINE), metadata, folds),
-        observed.images().isPresent()
-            ? settings.manifest()
-            : observed.earlier().orElseThrow().manifest().of(settings.manifest().sites()),
-        used,
-        earlierImages.size(),
-        drift,
-        statistics.sites(),
-        statistics.imageRows(),
-        secondsStatistics,
-        secondsSearch,
-        secondsWeights,
-        QuantizedModelWriter.explicitAdds(chosen, folds),
-        statistics::release);
+    return Optional.of(
+        new Calibrated(
+            results,
+            found.scores(),
+            QuantizedModelWriter.write(model, chosen, metadata, folds),
+            QuantizedModelWriter.write(
+                model, quantization(found, weights, Variant.BASELINE), metadata, folds),
+            observed.images().isPresent()
+                ? settings.manifest()
+                : observed.earlier().orElseThrow().manifest().of(settings.manifest().sites()),
+            used,
+            earlierImages.size(),
+            drift,
+            statistics.sites(),
+            statistics.imageRows(),
+            secondsStatistics,
+            secondsSearch,
+            secondsWeights,
+            QuantizedModelWriter.explicitAdds(chosen, folds),
+            statistics::release));
   }
 
   private static List<Row> images(Optional<StatisticsResult> statistics) {
     return statistics.map(StatisticsResult::images).orElse(List.of());
+  }
+
+  private static ContentSum contents(List<Row> images) {
+    ContentSum contents = ContentSum.NONE;
+    for (Row row : images) {
+      if (row.getAs("digest") != null) {
+        contents = contents.plus(row.<String>getAs("digest"));
+      }
+    }
+    return contents;
+  }
+
+  /** All that statistics depend on beside the images. */
+  private String statisticsKey() {
+    return String.join(
+        "\n",
+        BuildVersion.noisyquant(),
+        ModelRunner.version(),
+        System.getProperty("os.arch"),
+        spark.getConf().get("spark.task.cpus", "1"),
+        settings.manifest().toJson());
+  }
+
+  /** The same of the search and of weights. */
+  private String searchKey(String statisticsKey, CalibrationImages used, boolean images) {
+    return String.join(
+        "\n",
+        statisticsKey,
+        used.sha256(),
+        Boolean.toString(images),
+        settings.search().toString(),
+        settings.weights().toString(),
+        Long.toString(settings.seed()),
+        settings.sites().toString());
   }
 
   private Optional<RangeDrift> drift(StatisticsResult now, Observations observed) {

@@ -1,5 +1,6 @@
 package org.noisyquant.spark.stage;
 
+import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -21,7 +22,8 @@ import org.noisyquant.search.SiteShortlist;
  * @param loss mean squared errors
  */
 public record CandidateScore(
-    int site, String search, int index, Candidate candidate, double predicted, CandidateLoss loss) {
+    int site, String search, int index, Candidate candidate, double predicted, CandidateLoss loss)
+    implements Serializable {
 
   /**
    * The candidates of a short list.

@@ -29,6 +29,7 @@ final class GridSearch implements Search {
   private final Dataset<Row> images;
   private final CalibrationSettings settings;
   private final ScoreStage stage;
+  private ContentSum contents;
 
   GridSearch(Dataset<Row> images, CalibrationSettings settings, ScoreStage stage) {
     this.images = images;
@@ -52,8 +53,8 @@ final class GridSearch implements Search {
               NoisyBias.unit(settings.seed(), plan.site().index(), plan.site().channels())));
     }
     Map<SearchPass, List<List<ScoredCandidate>>> scores = passes(quantizers, grids);
-    List<SiteDecision> decisions = new ArrayList<>();
-    List<CandidateScore> rows = new ArrayList<>();
+    ArrayList<SiteDecision> decisions = new ArrayList<>();
+    ArrayList<CandidateScore> rows = new ArrayList<>();
     for (int i = 0; i < quantizers.size(); i++) {
       int site = settings.sites().get(i).site().index();
       SiteSolution solution =
@@ -66,7 +67,7 @@ final class GridSearch implements Search {
       decisions.add(SiteDecision.of(solution, quantizers.get(i)));
     }
     scores.forEach((pass, sites) -> addRows(rows, pass, sites));
-    return new Outcome(decisions, rows);
+    return new Outcome(decisions, rows, contents);
   }
 
   private void addRows(
@@ -83,7 +84,7 @@ final class GridSearch implements Search {
 
   private Map<SearchPass, List<List<ScoredCandidate>>> passes(
       List<SiteQuantizer> quantizers, List<SumGrid> grids) {
-    Map<SearchPass, List<List<ScoredCandidate>>> scores = new EnumMap<>(SearchPass.class);
+    Map<SearchPass, List<List<ScoredCandidate>>> found = new EnumMap<>(SearchPass.class);
     List<Candidate> incumbents = new ArrayList<>();
     quantizers.forEach(q -> incumbents.add(Candidate.MIN_MAX));
     for (SearchPass pass : SearchPass.values()) {
@@ -95,11 +96,13 @@ final class GridSearch implements Search {
         trials.add(
             new SiteTrial(new GridQuantizers(quantizers.get(i), candidates.get(i)), grids.get(i)));
       }
-      List<List<ScoredCandidate>> scored = scored(candidates, stage.run(images, trials));
+      ScoreStage.Scores scores = stage.run(images, trials);
+      contents = scores.contents();
+      List<List<ScoredCandidate>> scored = scored(candidates, scores.losses());
       for (int i = 0; i < scored.size(); i++) {
         incumbents.set(i, SiteSolution.best(scored.get(i)).candidate());
       }
-      scores.put(pass, scored);
+      found.put(pass, scored);
       LOG.info(
           "{} search: {} candidates of {} sites in {} s",
           pass.name().toLowerCase(Locale.ROOT),
@@ -107,7 +110,7 @@ final class GridSearch implements Search {
           trials.size(),
           String.format("%.1f", (System.nanoTime() - start) / NANOS));
     }
-    return scores;
+    return found;
   }
 
   private static List<List<ScoredCandidate>> scored(

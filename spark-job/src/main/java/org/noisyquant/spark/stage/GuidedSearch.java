@@ -42,10 +42,11 @@ final class GuidedSearch implements Search {
         seconds(start),
         listed + lists.size());
     start = System.nanoTime();
-    List<List<CandidateLoss>> losses = score.run(images, trials(lists, summaries));
+    ScoreStage.Scores scored = score.run(images, trials(lists, summaries));
+    List<List<CandidateLoss>> losses = scored.losses();
     LOG.info("scored them on the images in {} s", seconds(start));
-    List<SiteDecision> decisions = new ArrayList<>();
-    List<CandidateScore> scores = new ArrayList<>();
+    ArrayList<SiteDecision> decisions = new ArrayList<>();
+    ArrayList<CandidateScore> scores = new ArrayList<>();
     for (int i = 0; i < lists.size(); i++) {
       decisions.add(SiteDecision.of(lists.get(i), losses.get(i)));
       scores.addAll(CandidateScore.of(lists.get(i), losses.get(i)));
@@ -54,7 +55,7 @@ final class GuidedSearch implements Search {
     if (dropped > 0) {
       LOG.info("noise did not help on the held-out images and was dropped at {} sites", dropped);
     }
-    return new Outcome(decisions, scores);
+    return new Outcome(decisions, scores, scored.contents());
   }
 
   private List<SiteTrial> trials(List<SiteShortlist> lists, List<SiteSummary> summaries) {

@@ -12,14 +12,17 @@ import org.apache.spark.sql.Row;
  * @param earlier statistics that are added to those of the images, or stand for them; candidates
  *     are scored on the images alone
  * @param reference statistics that ranges are compared with
+ * @param checkpoints what an earlier run on the same images finished
  */
 public record Observations(
     Optional<Dataset<Row>> images,
     Optional<StoredStatistics> earlier,
-    Optional<StoredStatistics> reference) {
+    Optional<StoredStatistics> reference,
+    Checkpoints checkpoints) {
 
   /** Images alone. */
   public static Observations of(Dataset<Row> images) {
-    return new Observations(Optional.of(images), Optional.empty(), Optional.empty());
+    return new Observations(
+        Optional.of(images), Optional.empty(), Optional.empty(), Checkpoints.none());
   }
 }

@@ -49,6 +49,9 @@ record ScoreStage(ShippedModel fp32, TappedModel model, LossWeights objective, T
   /** On which weighted numbers of tokens are rounded: sums up to 2^40 are exact. */
   private static final SumGrid TOKEN_GRID = SumGrid.forSumsUpTo(0x1p40);
 
+  /** In place of a site: the row that says which images a partition has seen. */
+  private static final int CONTENTS = -1;
+
   private static final StructType SUMS =
       new StructType()
           .add("site", DataTypes.IntegerType)
@@ -57,13 +60,20 @@ record ScoreStage(ShippedModel fp32, TappedModel model, LossWeights objective, T
           .add("losses", SQLDataTypes.VectorType());
 
   /**
+   * What a pass gives.
+   *
+   * @param losses the mean squared errors of each site's candidates, in order
+   * @param contents the images that were looked at
+   */
+  record Scores(List<List<CandidateLoss>> losses, ContentSum contents) {}
+
+  /**
    * Scores candidates.
    *
    * @param images rows of {@link ImageFile#SCHEMA}
    * @param trials what to score, one per site of the model
-   * @return the mean squared errors of each site's candidates, in order
    */
-  List<List<CandidateLoss>> run(Dataset<Row> images, List<SiteTrial> trials) {
+  Scores run(Dataset<Row> images, List<SiteTrial> trials) {
     JavaSparkContext spark =
         JavaSparkContext.fromSparkContext(images.sparkSession().sparkContext());
     Broadcast<List<SiteTrial>> broadcast = spark.broadcast(new ArrayList<>(trials));
@@ -76,7 +86,16 @@ record ScoreStage(ShippedModel fp32, TappedModel model, LossWeights objective, T
             .agg(sum("tokens").as("tokens"), Summarizer.normL1(col("losses")).as("losses"))
             .collectAsList();
     broadcast.destroy();
-    return scored(rows, trials);
+    ContentSum contents = ContentSum.NONE;
+    List<Row> siteRows = new ArrayList<>();
+    for (Row row : rows) {
+      if (row.<Integer>getAs("site") == CONTENTS) {
+        contents = contents.plus(ContentSum.ofSummands(row.<Vector>getAs("losses").toArray()));
+      } else {
+        siteRows.add(row);
+      }
+    }
+    return new Scores(scored(siteRows, trials), contents);
   }
 
   private Iterator<Row> partition(Iterator<Row> images, List<SiteTrial> trials) {
@@ -134,6 +153,7 @@ record ScoreStage(ShippedModel fp32, TappedModel model, LossWeights objective, T
     private final CandidateScorer scorer;
     private final List<Map<Part, double[]>> sums = new ArrayList<>();
     private final List<Map<Part, double[]>> counts = new ArrayList<>();
+    private ContentSum contents = ContentSum.NONE;
     private float[] chosen = new float[0];
 
     PartitionScores(List<SiteTrial> trials, ExecutorObjectives objectives, MatMulRunner products) {
@@ -147,6 +167,9 @@ record ScoreStage(ShippedModel fp32, TappedModel model, LossWeights objective, T
     }
 
     void add(ImageInput.Pixels image, int position, float[] x, int count) {
+      if (position == 0) {
+        contents = contents.plus(image.digest());
+      }
       SiteTrial trial = trials.get(position);
       SiteObjective siteObjective = objectives.get(position);
       int channels = siteObjective.channels();
@@ -170,6 +193,9 @@ record ScoreStage(ShippedModel fp32, TappedModel model, LossWeights objective, T
 
     Iterator<Row> rows() {
       List<Row> rows = new ArrayList<>();
+      rows.add(
+          RowFactory.create(
+              CONTENTS, Part.CALIBRATION.name(), 0.0, Vectors.dense(contents.toSummands())));
       for (int i = 0; i < sums.size(); i++) {
         for (Map.Entry<Part, double[]> entry : sums.get(i).entrySet()) {
           Part part = entry.getKey();

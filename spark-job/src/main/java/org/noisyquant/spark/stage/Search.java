@@ -1,5 +1,7 @@
 package org.noisyquant.spark.stage;
 
+import java.io.Serializable;
+import java.util.ArrayList;
 import java.util.List;
 import org.noisyquant.search.SiteDecision;
 
@@ -10,8 +12,11 @@ interface Search {
    *
    * @param decisions one per site, in order
    * @param scores every candidate that was scored, by site
+   * @param contents the images that they were scored on; null without images
    */
-  record Outcome(List<SiteDecision> decisions, List<CandidateScore> scores) {}
+  record Outcome(
+      ArrayList<SiteDecision> decisions, ArrayList<CandidateScore> scores, ContentSum contents)
+      implements Serializable {}
 
   /**
    * Searches.

@@ -1,6 +1,7 @@
 package org.noisyquant.spark.stage;
 
 import java.io.Serializable;
+import java.util.ArrayList;
 import java.util.List;
 import org.noisyquant.quant.QuantizedLinear;
 import org.noisyquant.search.SiteChoice;
@@ -15,6 +16,14 @@ import org.noisyquant.search.SiteDecision;
  */
 public record SiteWeights(int position, Variant variant, List<QuantizedLinear> layers)
     implements Serializable {
+
+  /** Those of all sites. */
+  record All(List<SiteWeights> weights) implements Serializable {
+    /** Copies the list. */
+    All {
+      weights = new ArrayList<>(weights);
+    }
+  }
 
   /** Which of the two exported models. */
   public enum Variant {

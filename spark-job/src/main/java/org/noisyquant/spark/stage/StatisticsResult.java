@@ -28,13 +28,27 @@ record StatisticsResult(Dataset<Row> imageRows, Dataset<Row> sites, List<Dataset
         List.of());
   }
 
-  /** These and others, of other images. */
-  StatisticsResult plus(StatisticsResult other, int siteCount) {
-    Dataset<Row> merged = StatisticsStage.merge(sites.union(other.sites), siteCount);
-    List<Dataset<Row>> all = new ArrayList<>(cached);
-    all.addAll(other.cached);
+  /**
+   * All of them together.
+   *
+   * @param parts one or more, of different images
+   * @param siteCount how many sites they have
+   */
+  static StatisticsResult sum(List<StatisticsResult> parts, int siteCount) {
+    if (parts.size() == 1) {
+      return parts.get(0);
+    }
+    Dataset<Row> merged =
+        StatisticsStage.merge(
+            parts.stream().map(StatisticsResult::sites).reduce(Dataset::union).orElseThrow(),
+            siteCount);
+    List<Dataset<Row>> all = new ArrayList<>();
+    parts.forEach(part -> all.addAll(part.cached));
     all.add(merged);
-    return new StatisticsResult(imageRows.union(other.imageRows), merged, all);
+    return new StatisticsResult(
+        parts.stream().map(StatisticsResult::imageRows).reduce(Dataset::union).orElseThrow(),
+        merged,
+        all);
   }
 
   /**

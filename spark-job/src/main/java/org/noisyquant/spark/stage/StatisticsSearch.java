@@ -8,12 +8,12 @@ import org.noisyquant.search.SiteDecision;
 record StatisticsSearch(SolveStage solve) implements Search {
   @Override
   public Outcome run(StatisticsResult statistics, List<SiteSummary> summaries) {
-    List<SiteDecision> decisions = new ArrayList<>();
-    List<CandidateScore> scores = new ArrayList<>();
+    ArrayList<SiteDecision> decisions = new ArrayList<>();
+    ArrayList<CandidateScore> scores = new ArrayList<>();
     for (SolveStage.Predicted site : solve.predict(statistics)) {
       decisions.add(SiteDecision.of(site.list(), site.losses()));
       scores.addAll(CandidateScore.of(site.list(), site.losses()));
     }
-    return new Outcome(decisions, scores);
+    return new Outcome(decisions, scores, null);
   }
 }

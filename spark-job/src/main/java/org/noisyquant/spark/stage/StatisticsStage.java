@@ -2,6 +2,7 @@ package org.noisyquant.spark.stage;
 
 import static org.apache.spark.sql.functions.col;
 
+import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -9,10 +10,13 @@ import java.util.NoSuchElementException;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
+import org.apache.spark.rdd.PartitionPruningRDD;
+import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.storage.StorageLevel;
@@ -21,6 +25,9 @@ import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.graph.ActivationSite;
 import org.noisyquant.stats.SiteStatistics;
 import org.noisyquant.stats.SiteStatistics.Part;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import scala.Function1;
 
 /**
  * First pass over the images: statistics of every site, summed per partition, then merged per site
@@ -28,6 +35,8 @@ import org.noisyquant.stats.SiteStatistics.Part;
  * and one row per image reaches the driver.
  */
 final class StatisticsStage {
+  private static final Logger LOG = LoggerFactory.getLogger(StatisticsStage.class);
+
   /** One row per image that was read or refused, and one per partition and site. */
   private static final StructType PASS =
       new StructType()
@@ -38,6 +47,17 @@ final class StatisticsStage {
           .add("site", DataTypes.IntegerType)
           .add("statistics", DataTypes.BinaryType);
 
+  /** Schema of the images: one row per image that was read or refused. */
+  static final StructType IMAGES =
+      new StructType()
+          .add("name", DataTypes.StringType)
+          .add("digest", DataTypes.StringType)
+          .add("part", DataTypes.StringType)
+          .add("reason", DataTypes.StringType);
+
+  /** Partitions that are taken together and kept, in units of what runs at a time. */
+  private static final int WAVES = 8;
+
   /** Schema of the merged statistics: one row per site. */
   static final StructType MERGED =
       new StructType().add("site", DataTypes.IntegerType).add("statistics", DataTypes.BinaryType);
@@ -47,11 +67,47 @@ final class StatisticsStage {
   private StatisticsStage() {}
 
   /**
-   * Statistics of all images.
+   * Statistics of all images, a group of partitions at a time where there are many: a finished
+   * group is kept for a run that has to go on from there.
    *
    * @param images rows of {@link ImageFile#SCHEMA}
+   * @param key all that statistics depend on beside the images' contents
    */
-  static StatisticsResult run(Dataset<Row> images, TappedModel model) {
+  static StatisticsResult run(
+      Dataset<Row> images, TappedModel model, Checkpoints checkpoints, String key) {
+    SparkSession spark = images.sparkSession();
+    int atOnce = WAVES * Math.max(1, spark.sparkContext().defaultParallelism());
+    int partitions = checkpoints.keep() ? images.rdd().getNumPartitions() : 1;
+    int groups = (partitions + atOnce - 1) / atOnce;
+    if (groups < 2) {
+      return checkpoints.statistics(
+          spark, "statistics", key, model.sites(), () -> run(images, model));
+    }
+    List<StatisticsResult> parts = new ArrayList<>();
+    for (int i = 0; i < groups; i++) {
+      int group = i;
+      parts.add(
+          checkpoints.statistics(
+              spark,
+              "statistics-" + (i + 1) + "-of-" + groups,
+              key + "\n" + partitions,
+              model.sites(),
+              () -> run(group(images, group, groups), model)));
+      LOG.info("statistics of {} of {} groups of partitions", i + 1, groups);
+    }
+    return StatisticsResult.sum(parts, model.sites().size());
+  }
+
+  /** Every n-th partition. */
+  private static Dataset<Row> group(Dataset<Row> images, int group, int groups) {
+    RDD<Row> some =
+        PartitionPruningRDD.create(
+            images.rdd(),
+            (Serializable & Function1<Object, Object>) i -> (int) i % groups == group);
+    return images.sparkSession().createDataFrame(some, ImageFile.SCHEMA);
+  }
+
+  private static StatisticsResult run(Dataset<Row> images, TappedModel model) {
     Dataset<Row> pass =
         images
             .mapPartitions(
