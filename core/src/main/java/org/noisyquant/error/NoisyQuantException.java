@@ -15,6 +15,7 @@ public final class NoisyQuantException extends RuntimeException {
   public NoisyQuantException(ErrorCode code, String message) {
     super(message);
     this.code = Objects.requireNonNull(code);
+    assert hasForm(code, message);
   }
 
   /**
@@ -24,6 +25,18 @@ public final class NoisyQuantException extends RuntimeException {
   public NoisyQuantException(ErrorCode code, String message, Throwable cause) {
     super(message, cause);
     this.code = Objects.requireNonNull(code);
+    assert hasForm(code, message);
+  }
+
+  /**
+   * Whether troubleshooting knows this form of message. An assertion, since a message of another
+   * form is still better than none where a run fails: tests find it.
+   */
+  private static boolean hasForm(ErrorCode code, String message) {
+    if (!code.pattern().matcher(message).matches()) {
+      throw new AssertionError("no form of " + code + " has the message: " + message);
+    }
+    return true;
   }
 
   /** What went wrong, as a stable name. */

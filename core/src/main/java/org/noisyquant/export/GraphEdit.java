@@ -69,7 +69,7 @@ final class GraphEdit {
     if (!names.add(name)) {
       throw new NoisyQuantException(
           ErrorCode.MODEL_UNSUPPORTED,
-          "The model already has a tensor or node named "
+          "the model already has a tensor or node named "
               + name
               + "; rename it, or give the model this one was made from.");
     }

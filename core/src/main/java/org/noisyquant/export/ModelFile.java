@@ -30,7 +30,7 @@ final class ModelFile {
     if (size > limit) {
       throw new NoisyQuantException(
           ErrorCode.MODEL_UNSUPPORTED,
-          "The quantized model would have "
+          "the quantized model would have "
               + size
               + " bytes, more than one ONNX file can hold ("
               + limit

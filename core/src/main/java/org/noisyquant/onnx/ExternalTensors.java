@@ -126,7 +126,7 @@ final class ExternalTensors {
   private NoisyQuantException damaged(TensorProto tensor, String what, Exception cause) {
     return new NoisyQuantException(
         ErrorCode.MODEL_UNREADABLE,
-        "Model "
+        "model "
             + where
             + ": initializer "
             + tensor.getName()

@@ -306,7 +306,7 @@ final class ModelChecks {
   private NoisyQuantException unreadable(String what) {
     return new NoisyQuantException(
         ErrorCode.MODEL_UNREADABLE,
-        "Model " + where + " cannot be read: " + what + ". Give a complete ONNX file.");
+        "model " + where + " cannot be read: " + what + ". Give a complete ONNX file.");
   }
 
   private NoisyQuantException unsupported(String what) {
@@ -315,6 +315,6 @@ final class ModelChecks {
 
   static NoisyQuantException unsupported(String where, String what) {
     return new NoisyQuantException(
-        ErrorCode.MODEL_UNSUPPORTED, "Model " + where + " cannot be quantized: " + what + ".");
+        ErrorCode.MODEL_UNSUPPORTED, "model " + where + " cannot be quantized: " + what + ".");
   }
 }

@@ -82,7 +82,9 @@ public final class OnnxModel {
       throw notFound(file, "does not exist");
     } catch (IOException e) {
       throw new NoisyQuantException(
-          ErrorCode.MODEL_UNREADABLE, "Model " + file + " cannot be read: " + e.getMessage(), e);
+          ErrorCode.MODEL_UNREADABLE,
+          "model " + file + " cannot be read (" + e + "); check model.path and the access to it",
+          e);
     }
   }
 
@@ -104,7 +106,7 @@ public final class OnnxModel {
     } catch (InvalidProtocolBufferException e) {
       throw new NoisyQuantException(
           ErrorCode.MODEL_UNREADABLE,
-          "Model "
+          "model "
               + where
               + " cannot be read: its "
               + bytes.length
@@ -122,7 +124,7 @@ public final class OnnxModel {
   private static NoisyQuantException notFound(Path file, String what) {
     return new NoisyQuantException(
         ErrorCode.MODEL_NOT_FOUND,
-        "Model " + file + " " + what + ". Give the path of an ONNX file (model.path).");
+        "model " + file + " " + what + ". Give the path of an ONNX file (model.path).");
   }
 
   private int classes(ValueInfoProto logits, String where) {
@@ -186,7 +188,7 @@ public final class OnnxModel {
       if (!Float.isFinite(values[i])) {
         throw new NoisyQuantException(
             ErrorCode.MODEL_UNREADABLE,
-            "Model "
+            "model "
                 + where
                 + ": "
                 + what

@@ -58,7 +58,7 @@ final class ConfigSources {
     } catch (IOException | IllegalArgumentException e) {
       throw new NoisyQuantException(
           ErrorCode.CONFIG_UNREADABLE,
-          "cannot read the configuration file " + uri + ": " + e.getMessage(),
+          "cannot read the configuration file " + uri + ": " + e.getMessage() + "; check --config",
           e);
     } catch (ConfigException e) {
       throw new NoisyQuantException(

@@ -10,42 +10,49 @@ import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 
 class FailureTest {
+  private static final String NOTHING_THERE =
+      "no images at /x: nothing is there. Check images.path (--images)";
+
   @ParameterizedTest
   @EnumSource(ErrorCode.class)
   void everyCodeKeepsItsExitCode(ErrorCode code) {
-    Failure failure = Failure.of(new NoisyQuantException(code, "why"));
-    assertThat(failure).isEqualTo(new Failure(code, "why"));
+    String why = code.messages().get(0);
+    Failure failure = Failure.of(new NoisyQuantException(code, why));
+    assertThat(failure).isEqualTo(new Failure(code, why));
     assertThat(failure.exitCode()).isEqualTo(code.exitCode());
   }
 
   @Test
   void anErrorOfOursIsFoundAmongTheCauses() {
-    NoisyQuantException ours = new NoisyQuantException(ErrorCode.NO_IMAGES, "none in /x");
+    NoisyQuantException ours = new NoisyQuantException(ErrorCode.NO_IMAGES, NOTHING_THERE);
     assertThat(Failure.of(new SparkException("Job aborted", new RuntimeException(ours))))
-        .isEqualTo(new Failure(ErrorCode.NO_IMAGES, "none in /x"));
+        .isEqualTo(new Failure(ErrorCode.NO_IMAGES, NOTHING_THERE));
   }
 
   @ParameterizedTest
   @EnumSource(ErrorCode.class)
   void anErrorThatIsOnlyQuotedKeepsItsCodeAndMessage(ErrorCode code) {
-    NoisyQuantException ours = new NoisyQuantException(code, "site a: NaN\nin image b.png");
+    String lines = code.messages().get(0).replace("{", "a\n[b] {");
+    NoisyQuantException ours = new NoisyQuantException(code, lines);
     String quote =
         "Job aborted due to stage failure: Task 3 in stage 1.0 failed 4 times, most recent failure:"
             + " Lost task 3.3 in stage 1.0 (TID 9) (10.0.0.7 executor 2): "
             + ours
             + "\n\tat org.noisyquant.X.y(X.java:1)\n\nDriver stacktrace:";
-    assertThat(Failure.of(new SparkException(quote)))
-        .isEqualTo(new Failure(code, "site a: NaN\nin image b.png"));
+    assertThat(Failure.of(new SparkException(quote))).isEqualTo(new Failure(code, lines));
   }
 
   @Test
   void aQuoteInsideAnotherTraceEndsBeforeTheNextCause() {
+    String refused =
+        "ONNX Runtime cannot run a.onnx: bad [shape]; check that the model runs in ONNX Runtime on"
+            + " its own";
     String quote =
         "Task failed: java.lang.RuntimeException: x\n\tat A.b(A.java:1)\nCaused by: "
-            + new NoisyQuantException(ErrorCode.MODEL_RUN_FAILED, "bad [shape]")
+            + new NoisyQuantException(ErrorCode.MODEL_RUN_FAILED, refused)
             + "\nCaused by: java.io.IOException: y";
     assertThat(Failure.of(new SparkException(quote)))
-        .isEqualTo(new Failure(ErrorCode.MODEL_RUN_FAILED, "bad [shape]"));
+        .isEqualTo(new Failure(ErrorCode.MODEL_RUN_FAILED, refused));
   }
 
   @Test

@@ -69,7 +69,7 @@ class NoisyQuantJobIT {
     assertThat(calibrate(SmallSteps.countBytes())).isEqualTo(3);
     assertThat(err.toString().lines().findFirst().orElseThrow())
         .startsWith("ERROR IMAGE_UNREADABLE: ")
-        .endsWith("c.png is damaged: replace it");
+        .endsWith("c.png: damaged. Replace or remove the file");
     assertThat(err.toString()).doesNotContain("\tat ");
     assertThat(names()).containsExactly("_noisyquant", "metrics.json");
     assertThat(metrics(output.resolve("metrics.json")))

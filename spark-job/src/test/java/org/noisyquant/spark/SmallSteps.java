@@ -42,7 +42,10 @@ public final class SmallSteps {
             byte[] content = row.getAs("content");
             if (content[0] == 0) {
               throw new NoisyQuantException(
-                  ErrorCode.IMAGE_UNREADABLE, row.getAs("path") + " is damaged: replace it");
+                  ErrorCode.IMAGE_UNREADABLE,
+                  "cannot read image "
+                      + row.getAs("path")
+                      + ": damaged. Replace or remove the file");
             }
             return (long) content.length;
           };

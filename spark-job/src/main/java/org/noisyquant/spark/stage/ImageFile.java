@@ -47,7 +47,8 @@ public record ImageFile(String path, String name, byte[] content, String digest,
   public RgbImage decode() {
     if (error != null) {
       throw new NoisyQuantException(
-          ErrorCode.IMAGE_UNREADABLE, "cannot read image " + name + ": " + error);
+          ErrorCode.IMAGE_UNREADABLE,
+          "cannot read image " + name + ": " + error + ". Replace or remove the file");
     }
     return ImageDecoder.decode(content, name);
   }
