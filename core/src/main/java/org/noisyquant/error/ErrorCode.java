@@ -28,6 +28,11 @@ public enum ErrorCode {
       1,
       "a disk is full ({reason}): make room in the folders of spark.local.dir, or where the output"
           + " is; the same command goes on from what was finished"),
+  /** A signal, a cluster or a person ended the run. */
+  STOPPED(
+      1,
+      "the run was stopped from outside ({reason}); the same command goes on from what was"
+          + " finished"),
   /** Executors died too often. */
   EXECUTOR_LOST(
       1,

@@ -1,5 +1,7 @@
 package org.noisyquant.spark;
 
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -22,6 +24,32 @@ record Failure(ErrorCode code, String message) {
   private static final Pattern LINKING =
       Pattern.compile(
           ".*(UnsatisfiedLinkError|Failed to load onnx-runtime library).*", Pattern.DOTALL);
+
+  /** What the world around the program did, in the words of Spark, Hadoop and Java. */
+  private static final Map<ErrorCode, Pattern> FROM_OUTSIDE = fromOutside();
+
+  private static final int LONGEST_REASON = 200;
+
+  private static Map<ErrorCode, Pattern> fromOutside() {
+    Map<ErrorCode, Pattern> patterns = new LinkedHashMap<>();
+    patterns.put(
+        ErrorCode.STOPPED,
+        Pattern.compile(
+            "SparkContext was shut ?down|[Cc]annot call methods on a stopped SparkContext"
+                + "|[Cc]ancelled as part of cancellation[^\n]*|Job \\d+ cancelled[^\n]*"));
+    patterns.put(
+        ErrorCode.OUT_OF_MEMORY,
+        Pattern.compile(
+            "OutOfMemoryError[^\n]*|[^\n:]*exceeding (?:physical |virtual )?memory limits[^\n]*"
+                + "|OOMKilled|exit(?:ed with)? (?:code|status):? (?:52|137)\\b"));
+    patterns.put(
+        ErrorCode.DISK_FULL,
+        Pattern.compile("No space left on device|Disk quota exceeded|File too large"));
+    patterns.put(
+        ErrorCode.EXECUTOR_LOST,
+        Pattern.compile("ExecutorLostFailure[^\n]*|Executor heartbeat timed out[^\n]*"));
+    return patterns;
+  }
 
   /** The failure that an exception stands for; INTERNAL where it is none of ours. */
   static Failure of(Throwable thrown) {
@@ -49,11 +77,24 @@ record Failure(ErrorCode code, String message) {
     if (texts.contains("onnxruntime") && LINKING.matcher(texts).matches()) {
       return new Failure(ErrorCode.PLATFORM_UNSUPPORTED, OnnxRuntimeNatives.missing());
     }
+    for (Map.Entry<ErrorCode, Pattern> outside : FROM_OUTSIDE.entrySet()) {
+      Matcher found = outside.getValue().matcher(texts);
+      if (found.find()) {
+        String reason = found.group().strip();
+        return fromOutside(
+            outside.getKey(), reason.substring(0, Math.min(LONGEST_REASON, reason.length())));
+      }
+    }
     // Spark's messages go on with whole stack traces, which are printed anyway.
     String firstLine = thrown.toString().lines().findFirst().orElse("");
     return new Failure(
         ErrorCode.INTERNAL,
         "unexpected " + firstLine + "; this is a defect, please report it with the stack trace");
+  }
+
+  private static Failure fromOutside(ErrorCode code, String reason) {
+    return new Failure(
+        code, code.messages().get(0).replaceFirst("\\{[^}]*}", Matcher.quoteReplacement(reason)));
   }
 
   private static Stream<Throwable> causes(Throwable thrown) {

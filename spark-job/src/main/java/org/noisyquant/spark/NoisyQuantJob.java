@@ -73,7 +73,7 @@ public final class NoisyQuantJob {
     } catch (Throwable thrown) {
       Failure failure = Failure.of(thrown);
       err.println("ERROR " + failure.code() + ": " + failure.message());
-      if (failure.code() == ErrorCode.INTERNAL || verbose(args)) {
+      if (failure.exitCode() == ErrorCode.INTERNAL.exitCode() || verbose(args)) {
         thrown.printStackTrace(err);
       }
       run.failed(failure);

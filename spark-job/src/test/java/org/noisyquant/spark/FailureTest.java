@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import org.apache.spark.SparkException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
@@ -61,6 +62,35 @@ class FailureTest {
     assertThat(failure.message()).doesNotContain("\n");
     assertThat(failure.code()).isEqualTo(ErrorCode.INTERNAL);
     assertThat(failure.message()).contains("IllegalStateException: why").contains("report");
+  }
+
+  /** Lines of real failures, of Spark on its own, on YARN and on Kubernetes. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          OUT_OF_MEMORY | Lost task 0.3 in stage 1.0 (TID 9): java.lang.OutOfMemoryError: Java heap space
+          OUT_OF_MEMORY | java.lang.OutOfMemoryError: Cannot reserve 602112 bytes of direct buffer memory (allocated: 1)
+          OUT_OF_MEMORY | ExecutorLostFailure (executor 1 exited caused by one of the running tasks) Reason: Container killed by YARN for exceeding physical memory limits. 5.5 GB of 5.5 GB used
+          OUT_OF_MEMORY | ExecutorLostFailure (executor 3 exited caused by one of the running tasks) Reason: Command exited with code 52
+          OUT_OF_MEMORY | ExecutorLostFailure (executor 3 exited caused by one of the running tasks) Reason: The executor with id 3 exited with exit code 137(SIGKILL, possible container OOM).
+          DISK_FULL | java.io.IOException: No space left on device
+          EXECUTOR_LOST | ExecutorLostFailure (executor 0 exited caused by one of the running tasks) Reason: Command exited with code 134
+          EXECUTOR_LOST | ExecutorLostFailure (executor 2 exited caused by one of the running tasks) Reason: Remote RPC client disassociated.
+          STOPPED | Job 3 cancelled because SparkContext was shut down
+          STOPPED | [SPARK_JOB_CANCELLED] Job 187 cancelled as part of cancellation of all jobs SQLSTATE: XXKDA
+          """)
+  void whatTheWorldDidIsSaidAndNotCalledADefect(ErrorCode code, String line) {
+    String text = "Job aborted due to stage failure: " + line + "\nDriver stacktrace:";
+    Failure failure = Failure.of(new SparkException(text));
+    assertThat(failure.code()).isEqualTo(code);
+    assertThat(failure.exitCode()).isEqualTo(1);
+    assertThat(failure.message())
+        .matches(code.pattern())
+        .contains("the same command")
+        .doesNotContain("\n")
+        .doesNotContain("report");
   }
 
   @Test
