@@ -120,9 +120,7 @@ public enum ErrorCode {
           + " models of one classifier",
       "the model already has a tensor or node named {name}; rename it, or give the model this"
           + " one was made from.",
-      "{model} has the inputs {names}; one image input is supported",
-      "the quantized model would have {number} bytes, more than one ONNX file can hold"
-          + " ({number}). Quantize more of its layers, or use a smaller model."),
+      "{model} has the inputs {names}; one image input is supported"),
   /** A model without a layer to quantize in the chosen scope. */
   NO_QUANTIZABLE_LAYER(
       3,

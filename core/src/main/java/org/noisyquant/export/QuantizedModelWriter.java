@@ -9,6 +9,7 @@ import java.util.Set;
 import org.noisyquant.graph.ActivationSite;
 import org.noisyquant.graph.LinearLayer;
 import org.noisyquant.onnx.LayerNodes;
+import org.noisyquant.onnx.OnnxFile;
 import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.onnx.SiteFolds;
 import org.noisyquant.runtime.FoldProbe;
@@ -50,7 +51,7 @@ public final class QuantizedModelWriter {
   }
 
   /** As {@link #write(OnnxModel, List, Map, boolean)} with folding. */
-  public static byte[] write(
+  public static OnnxFile write(
       OnnxModel model, List<SiteQuantization> sites, Map<String, String> metadata) {
     return write(model, sites, metadata, true);
   }
@@ -62,13 +63,12 @@ public final class QuantizedModelWriter {
    * @param sites at most one entry for each of the model's sites
    * @param metadata provenance to add to the model's metadata_props; wins over what is there
    * @param fold whether noise goes into constants of the network where it can; takes one forward
-   * @return an ONNX file
-   * @throws org.noisyquant.error.NoisyQuantException {@code MODEL_UNSUPPORTED} if the result would
-   *     pass 2 GB, or the model has tensors of the names that are added
+   * @throws org.noisyquant.error.NoisyQuantException {@code MODEL_UNSUPPORTED} if the model has
+   *     tensors of the names that are added
    * @throws IllegalArgumentException for a site that the model does not have, one given twice, or a
    *     rescale at a site that does not fold
    */
-  public static byte[] write(
+  public static OnnxFile write(
       OnnxModel model, List<SiteQuantization> sites, Map<String, String> metadata, boolean fold) {
     boolean changes = sites.stream().anyMatch(site -> site.change() != null);
     return write(
@@ -80,12 +80,14 @@ public final class QuantizedModelWriter {
    *
    * @param folds those of this model, or {@link SiteFolds#off}
    */
-  public static byte[] write(
+  public static OnnxFile write(
       OnnxModel model,
       List<SiteQuantization> sites,
       Map<String, String> metadata,
       SiteFolds folds) {
-    return write(model, sites, metadata, folds, ModelFile.LIMIT);
+    QuantizedModelWriter writer = new QuantizedModelWriter(model, folds);
+    writer.quantize(sites);
+    return ModelFile.of(model, writer.graph.build(), metadata);
   }
 
   /** How many of these sites need an Add for their noise. */
@@ -94,17 +96,6 @@ public final class QuantizedModelWriter {
         sites.stream()
             .filter(site -> site.noise() != null && !folds.fold(site.site()).folds())
             .count();
-  }
-
-  static byte[] write(
-      OnnxModel model,
-      List<SiteQuantization> sites,
-      Map<String, String> metadata,
-      SiteFolds folds,
-      long limit) {
-    QuantizedModelWriter writer = new QuantizedModelWriter(model, folds);
-    writer.quantize(sites);
-    return ModelFile.of(model, writer.graph.build(), metadata, limit);
   }
 
   /** The tensor of int8 activation codes that a layer of an exported model reads. */

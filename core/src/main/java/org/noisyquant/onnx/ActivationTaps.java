@@ -21,18 +21,18 @@ public final class ActivationTaps {
   /**
    * The same model with these float tensors as outputs of unknown shape, in this order after its
    * own outputs. A tensor that is named twice, or is an output already, is not added again. The
-   * same arguments give the same bytes.
+   * same arguments give the same bytes, and no tensor is copied where there is a data file.
    *
    * @throws IllegalArgumentException for a tensor that no node of the model makes
    */
-  public static byte[] addTo(OnnxModel model, List<String> tensors) {
-    return addTo(model.proto(), tensors).toByteArray();
+  public static OnnxFile addTo(OnnxModel model, List<String> tensors) {
+    return model.fileOf(addTo(model.proto(), tensors));
   }
 
   /**
-   * The same for any ONNX file, such as an exported one, whose integer codes can be tapped too: the
-   * output of a QuantizeLinear has the type of its zero point, every other tensor is taken as
-   * float.
+   * The same for any ONNX model in one file, such as an exported one, whose integer codes can be
+   * tapped too: the output of a QuantizeLinear has the type of its zero point, every other tensor
+   * is taken as float.
    *
    * @throws IllegalArgumentException for a tensor that no node of the model makes, or bytes that
    *     are no ONNX model

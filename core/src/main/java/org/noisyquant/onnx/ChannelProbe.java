@@ -37,13 +37,13 @@ final class ChannelProbe {
 
   private static final float SPREAD = 6;
 
-  private final ModelProto model;
+  private final OnnxModel model;
   private final GraphIndex graph;
   private final Map<String, Integer> numbered = new HashMap<>();
   private final Set<Integer> softmaxes = new HashSet<>();
   private final Set<String> watched = new LinkedHashSet<>();
 
-  ChannelProbe(ModelProto model, GraphIndex graph) {
+  ChannelProbe(OnnxModel model, GraphIndex graph) {
     this.model = model;
     this.graph = graph;
   }
@@ -64,7 +64,7 @@ final class ChannelProbe {
     if (watched.isEmpty()) {
       return Map.of();
     }
-    Map<String, float[]> outputs = runner.run(build().toByteArray(), shape);
+    Map<String, float[]> outputs = runner.run(model.fileOf(build()), shape);
     Map<String, float[]> values = new LinkedHashMap<>();
     watched.forEach(tensor -> values.put(tensor, outputs.get(renamed(tensor))));
     return values;
@@ -121,7 +121,7 @@ final class ChannelProbe {
         .filter(input -> !initializers.contains(input.getName()))
         .forEach(probe::addInput);
     watched.forEach(tensor -> probe.addOutput(floats(renamed(tensor))));
-    return model.toBuilder().setGraph(probe).build();
+    return model.proto().toBuilder().setGraph(probe).build();
   }
 
   /**

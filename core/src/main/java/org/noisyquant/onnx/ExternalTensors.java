@@ -5,19 +5,24 @@ import ai.onnx.proto.OnnxMl.ModelProto;
 import ai.onnx.proto.OnnxMl.StringStringEntryProto;
 import ai.onnx.proto.OnnxMl.TensorProto;
 import ai.onnx.proto.OnnxMl.TensorProto.DataLocation;
-import com.google.protobuf.ByteString;
+import com.google.protobuf.UnsafeByteOperations;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.FileChannel.MapMode;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.Set;
+import java.util.TreeSet;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 
-/** Loads tensors that a model keeps in files beside it. */
+/**
+ * Reads tensors that a model keeps in files beside it. The files are mapped into memory, which
+ * takes none of the heap; they may be deleted, but not changed, as long as the model is used.
+ */
 final class ExternalTensors {
-  /** Protobuf messages end at 2 GiB; the rest is left for the graph itself. */
-  private static final long LIMIT = Integer.MAX_VALUE - (64L << 20);
+  /** Stands for the model's folder where only paths in it are of interest. */
+  private static final Path ANY_FOLDER = Path.of("/model");
 
   private final Path folder;
   private final String where;
@@ -27,6 +32,9 @@ final class ExternalTensors {
     this.where = where;
   }
 
+  /** Where the bytes of a tensor are: from offset on, to the end of the file if length is -1. */
+  private record Place(String location, long offset, long length) {}
+
   static boolean isExternal(TensorProto tensor) {
     return tensor.getDataLocation() == DataLocation.EXTERNAL;
   }
@@ -35,8 +43,21 @@ final class ExternalTensors {
     return model.getGraph().getInitializerList().stream().anyMatch(ExternalTensors::isExternal);
   }
 
+  /** The files of a model's external tensors, relative to its folder. */
+  static Set<String> files(ModelProto model, String where) {
+    ExternalTensors tensors = new ExternalTensors(ANY_FOLDER, where);
+    Set<String> files = new TreeSet<>();
+    for (TensorProto tensor : model.getGraph().getInitializerList()) {
+      if (isExternal(tensor)) {
+        Path file = tensors.resolve(tensor, tensors.place(tensor).location());
+        files.add(ANY_FOLDER.relativize(file).toString());
+      }
+    }
+    return files;
+  }
+
   /**
-   * The same model with its external tensors inside.
+   * The same model with its external tensors inside. It may be too large to be serialized.
    *
    * @param folder where the model's file is, or null when it was not read from a file
    */
@@ -45,21 +66,17 @@ final class ExternalTensors {
       throw ModelChecks.unsupported(
           where, "its weights are in other files; read it from its own folder");
     }
-    ExternalTensors loader = new ExternalTensors(folder, where);
+    ExternalTensors tensors = new ExternalTensors(folder, where);
     GraphProto.Builder graph = model.getGraph().toBuilder();
-    long total = model.getSerializedSize();
     for (int i = 0; i < graph.getInitializerCount(); i++) {
-      TensorProto tensor = graph.getInitializer(i);
-      if (isExternal(tensor)) {
-        TensorProto loaded = loader.load(tensor, LIMIT - total);
-        total += loaded.getRawData().size();
-        graph.setInitializer(i, loaded);
+      if (isExternal(graph.getInitializer(i))) {
+        graph.setInitializer(i, tensors.load(graph.getInitializer(i)));
       }
     }
     return model.toBuilder().setGraph(graph).build();
   }
 
-  private TensorProto load(TensorProto tensor, long room) {
+  private Place place(TensorProto tensor) {
     String location = "";
     long offset = 0;
     long length = -1;
@@ -77,37 +94,41 @@ final class ExternalTensors {
     } catch (NumberFormatException e) {
       throw damaged(tensor, "has the place " + tensor.getExternalDataList(), e);
     }
-    Path file = resolve(tensor, location);
+    return new Place(location, offset, length);
+  }
+
+  private TensorProto load(TensorProto tensor) {
+    Place place = place(tensor);
+    Path file = resolve(tensor, place.location());
     try (FileChannel channel = FileChannel.open(file)) {
-      long size = length < 0 ? channel.size() - offset : length;
-      if (size > room) {
-        throw ModelChecks.unsupported(where, "with its weights it is larger than 2 GB");
-      }
-      if (offset < 0 || size < 0 || offset + size > channel.size()) {
+      long available = channel.size() - place.offset();
+      long size = place.length() < 0 ? available : place.length();
+      if (place.offset() < 0 || size < 0 || size > available) {
         throw damaged(
             tensor,
-            "needs bytes "
-                + offset
-                + " to "
-                + (offset + size)
-                + " of "
-                + location
+            "needs "
+                + size
+                + " bytes from "
+                + place.offset()
+                + " on of "
+                + place.location()
                 + ", which has "
                 + channel.size(),
             null);
       }
-      ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(size));
-      while (bytes.hasRemaining() && channel.read(bytes, offset + bytes.position()) >= 0) {
-        // reads until full or at the end
+      if (size > OnnxFile.LIMIT) {
+        throw ModelChecks.unsupported(
+            where,
+            "initializer " + tensor.getName() + " has " + size + " bytes, more than 2 GB in one");
       }
-      bytes.flip();
       return tensor.toBuilder()
           .clearExternalData()
           .clearDataLocation()
-          .setRawData(ByteString.copyFrom(bytes))
+          .setRawData(
+              UnsafeByteOperations.unsafeWrap(channel.map(MapMode.READ_ONLY, place.offset(), size)))
           .build();
     } catch (IOException e) {
-      throw damaged(tensor, "is in the file " + location + ", which cannot be read", e);
+      throw damaged(tensor, "is in the file " + place.location() + ", which cannot be read", e);
     }
   }
 

@@ -10,10 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,17 +26,17 @@ import org.noisyquant.graph.ModelGraph;
  */
 public final class OnnxModel {
   private final ModelProto proto;
-  private final byte[] bytes;
+  private final OnnxFile file;
+  private final long limit;
   private final String where;
-  private final String sha256;
   private final ModelGraph graph;
   private final Map<LinearLayer, SiteFinder.Found> layers;
 
-  private OnnxModel(ModelProto proto, byte[] bytes, String where) {
+  private OnnxModel(ModelProto proto, OnnxFile file, long limit, String where) {
     this.proto = proto;
-    this.bytes = bytes;
+    this.file = file;
+    this.limit = limit;
     this.where = where;
-    this.sha256 = digest(bytes);
     ModelChecks.check(proto, where);
     GraphProto graphProto = proto.getGraph();
     ValueInfoProto input = ModelChecks.imageInput(graphProto, where);
@@ -62,22 +59,36 @@ public final class OnnxModel {
   }
 
   /**
-   * Reads a model, with the tensors that it keeps in files beside it.
+   * Reads a model, with the tensors that it keeps in files beside it. These are mapped into memory:
+   * the files may be deleted, but not changed, as long as the model is used.
    *
    * @throws NoisyQuantException {@code MODEL_NOT_FOUND}; {@code MODEL_UNREADABLE} for a file that
    *     is no ONNX model, truncated or damaged; {@code MODEL_UNSUPPORTED} for opsets below 13,
-   *     models that are quantized, fused or half precision, of more than 2 GB, or without one image
-   *     input [batch, 3, height, width] of fixed size and an output [batch, classes]
+   *     models that are quantized, fused or half precision, of more than 2 GB in one file, or
+   *     without one image input [batch, 3, height, width] of fixed size and an output [batch,
+   *     classes]
    */
   public static OnnxModel read(Path file) {
+    return read(file, OnnxFile.LIMIT);
+  }
+
+  /**
+   * The same with another size from which on it, and what is made from it, has a data file.
+   *
+   * @param limit in bytes, at most {@link OnnxFile#LIMIT}
+   */
+  public static OnnxModel read(Path file, long limit) {
     try {
       if (Files.isDirectory(file)) {
         throw notFound(file, "is a folder");
       }
       if (Files.size(file) > Integer.MAX_VALUE - 16) {
-        throw ModelChecks.unsupported(file.toString(), "the file is larger than 2 GB");
+        throw ModelChecks.unsupported(
+            file.toString(),
+            "the file is larger than 2 GB; export it again with its weights in external data");
       }
-      return parse(Files.readAllBytes(file), file.toString(), file.toAbsolutePath().getParent());
+      return parse(
+          Files.readAllBytes(file), file.toString(), file.toAbsolutePath().getParent(), limit);
     } catch (NoSuchFileException e) {
       throw notFound(file, "does not exist");
     } catch (IOException e) {
@@ -96,13 +107,39 @@ public final class OnnxModel {
    * @throws NoisyQuantException as {@link #read}
    */
   public static OnnxModel parse(byte[] bytes, String where) {
-    return parse(bytes.clone(), where, null);
+    return parse(bytes.clone(), where, null, OnnxFile.LIMIT);
   }
 
-  private static OnnxModel parse(byte[] bytes, String where, Path folder) {
+  /**
+   * Parses a model that may have tensors in files beside it.
+   *
+   * @param bytes the file with the graph
+   * @param where how to call it in error messages
+   * @param folder where its other files are
+   * @throws NoisyQuantException as {@link #read}
+   */
+  public static OnnxModel parse(byte[] bytes, String where, Path folder) {
+    return parse(bytes.clone(), where, folder, OnnxFile.LIMIT);
+  }
+
+  /**
+   * Parses a model that is there as a file already.
+   *
+   * @param where how to call it in error messages
+   * @throws NoisyQuantException as {@link #read}
+   */
+  public static OnnxModel of(OnnxFile file, String where) {
+    try {
+      return new OnnxModel(file.model(), file, OnnxFile.LIMIT, where);
+    } catch (InvalidProtocolBufferException e) {
+      throw new IllegalArgumentException(where + " is no ONNX model", e);
+    }
+  }
+
+  private static OnnxModel parse(byte[] bytes, String where, Path folder, long limit) {
     ModelProto proto;
     try {
-      proto = ModelProto.parseFrom(bytes);
+      proto = OnnxFile.parse(bytes);
     } catch (InvalidProtocolBufferException e) {
       throw new NoisyQuantException(
           ErrorCode.MODEL_UNREADABLE,
@@ -116,9 +153,10 @@ public final class OnnxModel {
     }
     if (ExternalTensors.anyIn(proto)) {
       ModelProto inlined = ExternalTensors.inline(proto, folder, where);
-      return new OnnxModel(inlined, inlined.toByteArray(), where);
+      return new OnnxModel(inlined, OnnxFile.of(inlined, limit), limit, where);
     }
-    return new OnnxModel(proto, bytes, where);
+    OnnxFile file = bytes.length <= limit ? OnnxFile.wrap(bytes) : OnnxFile.of(proto, limit);
+    return new OnnxModel(proto, file, limit, where);
   }
 
   private static NoisyQuantException notFound(Path file, String what) {
@@ -217,14 +255,19 @@ public final class OnnxModel {
     return found;
   }
 
-  /** The model as a self-contained ONNX file. */
-  public byte[] bytes() {
-    return bytes.clone();
+  /** The model as it is stored, with a data file only if it is too large without. */
+  public OnnxFile file() {
+    return file;
   }
 
-  /** SHA-256 of {@link #bytes()} in hexadecimal. */
+  /** A model that was made from this one, as it is stored. */
+  public OnnxFile fileOf(ModelProto rewritten) {
+    return OnnxFile.of(rewritten, limit);
+  }
+
+  /** {@link OnnxFile#sha256} of {@link #file()}. */
   public String sha256() {
-    return sha256;
+    return file.sha256();
   }
 
   /** Its metadata_props in their order. */
@@ -239,13 +282,5 @@ public final class OnnxModel {
   /** The model itself, for packages that rewrite it. */
   public ModelProto proto() {
     return proto;
-  }
-
-  private static String digest(byte[] bytes) {
-    try {
-      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java platform has SHA-256", e);
-    }
   }
 }

@@ -8,9 +8,9 @@ public interface ProbeRunner {
   /**
    * Runs a model on an image of zeros.
    *
-   * @param model an ONNX file with one float input
+   * @param model with one float input
    * @param shape shape of the input
    * @return its outputs, all float, by name, row-major
    */
-  Map<String, float[]> run(byte[] model, long... shape);
+  Map<String, float[]> run(OnnxFile model, long... shape);
 }

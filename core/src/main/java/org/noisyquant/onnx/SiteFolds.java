@@ -111,7 +111,7 @@ public final class SiteFolds {
 
     SiteFolds run(ProbeRunner runner) {
       model.graph().sites().forEach(this::consider);
-      ChannelProbe probe = new ChannelProbe(model.proto(), graph);
+      ChannelProbe probe = new ChannelProbe(model, graph);
       for (Candidate candidate : candidates) {
         probe.number(candidate.origin(), candidate.width());
         probe.watch(candidate.site().tensor());

@@ -6,8 +6,10 @@ import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtSession;
 import java.nio.FloatBuffer;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
+import org.noisyquant.onnx.OnnxFile;
 import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.onnx.SiteFolds;
 
@@ -17,7 +19,8 @@ public final class FoldProbe {
 
   /**
    * Into what the noise of each site of a model folds. Takes about one forward of the model on one
-   * thread, and its memory.
+   * thread, and its memory; where its weights do not fit into one file, also their size in the
+   * temporary folder.
    *
    * @throws org.noisyquant.error.NoisyQuantException MODEL_RUN_FAILED if ONNX Runtime refuses the
    *     model
@@ -26,7 +29,25 @@ public final class FoldProbe {
     return SiteFolds.of(model, FoldProbe::run);
   }
 
-  private static Map<String, float[]> run(byte[] model, long... shape) {
+  private static Map<String, float[]> run(OnnxFile model, long... shape) {
+    if (!model.hasData()) {
+      byte[] bytes = model.bytes();
+      return run((environment, options) -> environment.createSession(bytes, options), shape);
+    }
+    try (TemporaryFolder folder = TemporaryFolder.create("noisyquant-probe")) {
+      Path file = folder.write("probe.onnx", model);
+      return run(
+          (environment, options) -> environment.createSession(file.toString(), options), shape);
+    }
+  }
+
+  /** Loads a model. */
+  private interface Loader {
+    OrtSession open(OrtEnvironment environment, OrtSession.SessionOptions options)
+        throws OrtException;
+  }
+
+  private static Map<String, float[]> run(Loader loader, long... shape) {
     OrtEnvironment environment = OrtEnvironment.getEnvironment();
     int pixels = 1;
     for (long dim : shape) {
@@ -35,7 +56,7 @@ public final class FoldProbe {
     try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
       options.setIntraOpNumThreads(1);
       options.setInterOpNumThreads(1);
-      try (OrtSession session = environment.createSession(model, options);
+      try (OrtSession session = loader.open(environment, options);
           OnnxTensor image =
               OnnxTensor.createTensor(environment, DirectFloats.allocate(pixels), shape);
           OrtSession.Result result =

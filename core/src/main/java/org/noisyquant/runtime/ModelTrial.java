@@ -4,19 +4,16 @@ import ai.onnxruntime.OrtEnvironment;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
-import java.io.UncheckedIOException;
 import java.io.Writer;
 import java.net.URISyntaxException;
 import java.net.URL;
 import java.net.URLDecoder;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.CodeSource;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
@@ -25,10 +22,10 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.stream.Stream;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.graph.ModelGraph;
+import org.noisyquant.onnx.OnnxFile;
 import org.noisyquant.onnx.OnnxModel;
 
 /**
@@ -44,12 +41,12 @@ public final class ModelTrial implements AutoCloseable {
   private static final Duration PATIENCE = Duration.ofMinutes(10);
 
   private final Duration patience;
-  private final Path folder;
+  private final TemporaryFolder folder;
   private Process process;
   private Writer questions;
   private BufferedReader answers;
 
-  private ModelTrial(Duration patience, Path folder) {
+  private ModelTrial(Duration patience, TemporaryFolder folder) {
     this.patience = patience;
     this.folder = folder;
   }
@@ -65,11 +62,7 @@ public final class ModelTrial implements AutoCloseable {
    * @param patience how long loading and running one model may take
    */
   static ModelTrial open(Duration patience) {
-    try {
-      return new ModelTrial(patience, Files.createTempDirectory("noisyquant-trial"));
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    return new ModelTrial(patience, TemporaryFolder.create("noisyquant-trial"));
   }
 
   /**
@@ -79,7 +72,7 @@ public final class ModelTrial implements AutoCloseable {
    */
   public static void once(String name, OnnxModel model) {
     try (ModelTrial trial = open()) {
-      trial.run(name, model.bytes(), model.graph());
+      trial.run(name, model.file(), model.graph());
     }
   }
 
@@ -87,22 +80,22 @@ public final class ModelTrial implements AutoCloseable {
    * Runs a model on an image of zeros.
    *
    * @param name how to call the model in messages
-   * @param model an ONNX file in one piece
+   * @param model the files; they are written to the temporary folder
    * @param graph what its image and its output are, or are to be
    * @throws NoisyQuantException MODEL_RUN_FAILED if ONNX Runtime refuses the model, crashes on it
    *     or does not finish; MODEL_UNSUPPORTED if it has not one input
    */
-  public void run(String name, byte[] model, ModelGraph graph) {
+  public void run(String name, OnnxFile model, ModelGraph graph) {
     run(name, model, graph.height(), graph.width(), graph.output());
   }
 
-  void run(String name, byte[] model, int height, int width, String output) {
+  void run(String name, OnnxFile model, int height, int width, String output) {
     Optional<List<Path>> classPath = classPath();
     if (classPath.isEmpty()) {
       return;
     }
+    Path file = folder.write("model.onnx", model);
     try {
-      Path file = Files.write(folder.resolve("model.onnx"), model);
       if (process == null && !start(classPath.get())) {
         return;
       }
@@ -119,11 +112,7 @@ public final class ModelTrial implements AutoCloseable {
   @Override
   public void close() {
     stop();
-    try (Stream<Path> files = Files.walk(folder)) {
-      files.sorted(Comparator.reverseOrder()).forEach(path -> path.toFile().delete());
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    folder.close();
   }
 
   static String encoded(String text) {
@@ -143,8 +132,8 @@ public final class ModelTrial implements AutoCloseable {
             "-XX:+UseSerialGC",
             "-XX:TieredStopAtLevel=1",
             "-XX:-CreateCoredumpOnCrash",
-            "-XX:ErrorFile=" + folder.resolve("crash.log"),
-            "-Djava.io.tmpdir=" + folder,
+            "-XX:ErrorFile=" + folder.path().resolve("crash.log"),
+            "-Djava.io.tmpdir=" + folder.path(),
             "-cp",
             String.join(
                 System.getProperty("path.separator"),
@@ -155,7 +144,7 @@ public final class ModelTrial implements AutoCloseable {
       builder.command().add(1, "-Donnxruntime.native.path=" + natives);
     }
     try {
-      process = builder.directory(folder.toFile()).redirectErrorStream(true).start();
+      process = builder.directory(folder.path().toFile()).redirectErrorStream(true).start();
     } catch (IOException e) {
       return false;
     }
@@ -218,7 +207,9 @@ public final class ModelTrial implements AutoCloseable {
       int space = answer.indexOf(' ');
       throw new NoisyQuantException(
           ErrorCode.valueOf(answer.substring(0, space)),
-          answer.substring(space + 1).replace(folder.resolve("model.onnx").toString(), name));
+          answer
+              .substring(space + 1)
+              .replace(folder.path().resolve("model.onnx").toString(), name));
     }
   }
 

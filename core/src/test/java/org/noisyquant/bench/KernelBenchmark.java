@@ -61,7 +61,7 @@ public final class KernelBenchmark implements AutoCloseable {
     this.pixels = pixels;
     sites = model.graph().sites();
     List<String> tensors = sites.stream().map(ActivationSite::tensor).toList();
-    Files.write(file, ActivationTaps.addTo(model, tensors));
+    Files.write(file, ActivationTaps.addTo(model, tensors).bytes());
     int height = model.graph().height();
     int width = model.graph().width();
     runner = ModelRunner.open(file, 1);

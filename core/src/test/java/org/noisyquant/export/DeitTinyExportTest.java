@@ -70,7 +70,7 @@ class DeitTinyExportTest {
     Path optimized = folder.resolve("optimized.onnx");
 
     OrtRun.optimized(
-        QuantizedModelWriter.write(model, blocks, Map.of()),
+        QuantizedModelWriter.write(model, blocks, Map.of()).bytes(),
         optimized,
         quantization.pixels(),
         quantization.shape());
@@ -86,7 +86,8 @@ class DeitTinyExportTest {
 
     float[] logits =
         OrtRun.plain(
-                QuantizedModelWriter.write(model, quantization.all(site -> 8, false), Map.of()),
+                QuantizedModelWriter.write(model, quantization.all(site -> 8, false), Map.of())
+                    .bytes(),
                 quantization.pixels(),
                 quantization.shape())
             .floats("logits");

@@ -62,7 +62,8 @@ final class EndToEndParity {
     this.folder = folder;
     this.absMax = new float[sites.size()];
     List<String> tensors = sites.stream().map(ActivationSite::tensor).toList();
-    Path tapped = Files.write(folder.resolve("tapped.onnx"), ActivationTaps.addTo(model, tensors));
+    Path tapped =
+        Files.write(folder.resolve("tapped.onnx"), ActivationTaps.addTo(model, tensors).bytes());
     try (ModelRunner runner = ModelRunner.open(tapped, 1);
         ModelRunner.Run taps = newRun(runner, tensors);
         ModelRunner.Run logits = newRun(runner, List.of(model.graph().output()))) {
@@ -114,7 +115,7 @@ final class EndToEndParity {
     Path file =
         Files.write(
             folder.resolve("exported.onnx"),
-            QuantizedModelWriter.write(model, quantized, Map.of()));
+            QuantizedModelWriter.write(model, quantized, Map.of()).bytes());
     EvaluationSums sums =
         EvaluationSums.empty(
             "fp32", List.of(EXPORT, SIMULATION), EvaluationSums.DEFAULT_REPLICATES, SEED);

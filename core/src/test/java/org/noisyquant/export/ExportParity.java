@@ -33,7 +33,7 @@ final class ExportParity {
     this.quantization = quantization;
     this.sites = sites;
     this.folds = folds;
-    this.exported = QuantizedModelWriter.write(model, sites, Map.of(), folds);
+    this.exported = QuantizedModelWriter.write(model, sites, Map.of(), folds).bytes();
   }
 
   /** Codes equal but within 1e-5 steps of a threshold; outputs to a relative 1e-5. */

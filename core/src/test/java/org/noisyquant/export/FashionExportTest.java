@@ -123,7 +123,7 @@ class FashionExportTest {
     OnnxModel model = model(name);
     List<SiteQuantization> sites = quantization(model, 1).all(site -> 6, true);
 
-    byte[] exported = QuantizedModelWriter.write(model, sites, Map.of(), fold);
+    byte[] exported = QuantizedModelWriter.write(model, sites, Map.of(), fold).bytes();
 
     assertThat(nodes(exported))
         .filteredOn(node -> node.getOutput(0).endsWith(".noisy"))
@@ -138,7 +138,8 @@ class FashionExportTest {
     TestQuantization quantization = quantization(model, 1);
     SiteQuantization proj = quantization.all(site -> 8, true).get(1);
 
-    List<NodeProto> after = nodes(QuantizedModelWriter.write(model, List.of(proj), Map.of()));
+    List<NodeProto> after =
+        nodes(QuantizedModelWriter.write(model, List.of(proj), Map.of()).bytes());
 
     assertThat(after)
         .filteredOn(node -> node.getInputList().contains("noisyquant.blocks.0.attn.qkv.bias"))
@@ -159,7 +160,7 @@ class FashionExportTest {
     float[] rescale = TestQuantization.rescale(proj, 2);
     SiteQuantization site = quantization.site(proj, 8, 0.1f, noise, rescale);
 
-    byte[] exported = QuantizedModelWriter.write(model, List.of(site), Map.of());
+    byte[] exported = QuantizedModelWriter.write(model, List.of(site), Map.of()).bytes();
 
     float[] x = quantization.activation(proj);
     double[] expected = new double[x.length];
@@ -220,7 +221,7 @@ class FashionExportTest {
     TestQuantization quantization = quantization(model, 8);
 
     byte[] exported =
-        QuantizedModelWriter.write(model, quantization.all(site -> 8, false), Map.of());
+        QuantizedModelWriter.write(model, quantization.all(site -> 8, false), Map.of()).bytes();
 
     float[] logits =
         OrtRun.plain(exported, quantization.pixels(), quantization.shape()).floats("logits");
@@ -257,7 +258,7 @@ class FashionExportTest {
 
   private static float[] siteOutput(
       OnnxModel model, TestQuantization quantization, SiteQuantization site, String output) {
-    byte[] exported = QuantizedModelWriter.write(model, List.of(site), Map.of());
+    byte[] exported = QuantizedModelWriter.write(model, List.of(site), Map.of()).bytes();
     return OrtRun.plain(
             ActivationTaps.addTo(exported, List.of(output)),
             quantization.pixels(),
@@ -281,7 +282,7 @@ class FashionExportTest {
     Path optimized = folder.resolve("optimized.onnx");
 
     OrtRun.optimized(
-        QuantizedModelWriter.write(model, quantization.all(site -> bits, true), Map.of()),
+        QuantizedModelWriter.write(model, quantization.all(site -> bits, true), Map.of()).bytes(),
         optimized,
         quantization.pixels(),
         quantization.shape());
@@ -299,7 +300,8 @@ class FashionExportTest {
     List<NodeProto> nodes =
         nodes(
             QuantizedModelWriter.write(
-                model, quantization(model, 1).all(site -> 8, false), Map.of()));
+                    model, quantization(model, 1).all(site -> 8, false), Map.of())
+                .bytes());
 
     assertThat(nodes).noneMatch(node -> node.getOutput(0).endsWith(".noisy"));
     assertThat(nodes)
@@ -314,7 +316,7 @@ class FashionExportTest {
     TestQuantization three = quantization(model, 3);
     TestQuantization one = quantization(model, 1);
     List<SiteQuantization> sites = three.all(site -> 8, true);
-    byte[] exported = QuantizedModelWriter.write(model, sites, Map.of());
+    byte[] exported = QuantizedModelWriter.write(model, sites, Map.of()).bytes();
 
     float[] batch = OrtRun.plain(exported, three.pixels(), three.shape()).floats("logits");
     float[] single = OrtRun.plain(exported, one.pixels(), one.shape()).floats("logits");
@@ -331,7 +333,8 @@ class FashionExportTest {
     SiteQuantization fc1 = quantization.all(site -> 8, true).get(2);
 
     List<NodeProto> before = model.proto().getGraph().getNodeList();
-    List<NodeProto> after = nodes(QuantizedModelWriter.write(model, List.of(fc1), Map.of(), false));
+    List<NodeProto> after =
+        nodes(QuantizedModelWriter.write(model, List.of(fc1), Map.of(), false).bytes());
 
     List<NodeProto> untouched = new ArrayList<>(before);
     untouched.retainAll(after);
@@ -346,7 +349,8 @@ class FashionExportTest {
     SiteQuantization fc1 = quantization(model, 1).all(site -> 8, true).get(2);
 
     List<NodeProto> before = model.proto().getGraph().getNodeList();
-    List<NodeProto> after = nodes(QuantizedModelWriter.write(model, List.of(fc1), Map.of()));
+    List<NodeProto> after =
+        nodes(QuantizedModelWriter.write(model, List.of(fc1), Map.of()).bytes());
 
     List<NodeProto> changed = new ArrayList<>(before);
     changed.removeAll(after);
@@ -362,9 +366,10 @@ class FashionExportTest {
     List<SiteQuantization> sites = quantization(model, 1).all(site -> 6, true);
     Map<String, String> metadata = Map.of("a", "1", "b", "2", "c", "3", "d", "4");
 
-    assertThat(QuantizedModelWriter.write(model, sites, metadata))
+    assertThat(QuantizedModelWriter.write(model, sites, metadata).bytes())
         .isEqualTo(
-            QuantizedModelWriter.write(model("fashion_swin"), sites, new TreeMap<>(metadata)));
+            QuantizedModelWriter.write(model("fashion_swin"), sites, new TreeMap<>(metadata))
+                .bytes());
   }
 
   @Test
@@ -372,7 +377,7 @@ class FashionExportTest {
     OnnxModel model = model("fashion_vit");
     List<SiteQuantization> sites = quantization(model, 1).all(site -> 8, true);
 
-    assertThat(QuantizedModelWriter.write(model, sites, Map.of()).length)
-        .isLessThan(model.bytes().length * 2 / 5);
+    assertThat(QuantizedModelWriter.write(model, sites, Map.of()).bytes().length)
+        .isLessThan(model.file().bytes().length * 2 / 5);
   }
 }

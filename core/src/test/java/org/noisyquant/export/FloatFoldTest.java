@@ -128,7 +128,7 @@ class FloatFoldTest {
 
     byte[] folded = FloatFold.apply(model, folds, Map.of(site, change));
 
-    float[] before = OrtRun.plain(model.bytes(), pixels, 1, 3, 4, 4).floats("logits");
+    float[] before = OrtRun.plain(model.file(), pixels, 1, 3, 4, 4).floats("logits");
     float[] after = OrtRun.plain(folded, pixels, 1, 3, 4, 4).floats("logits");
     assertThat(TestQuantization.error(after, before)).isLessThan(1e-5);
   }

@@ -104,7 +104,7 @@ class ModelFuzzTest {
       if ((long) graph.height() * graph.width() > MOST_PIXELS) {
         return "image too large to try";
       }
-      trial.run(name, model.bytes(), graph);
+      trial.run(name, model.file(), graph);
       SiteFolds folds = FoldProbe.folds(model);
       if (graph.sites().isEmpty()) {
         return "without sites";
@@ -132,7 +132,8 @@ class ModelFuzzTest {
   private boolean takeStatistics(OnnxModel model, float[] pixels) throws IOException {
     ModelGraph graph = model.graph();
     List<String> tensors = graph.sites().stream().map(ActivationSite::tensor).toList();
-    Path tapped = Files.write(folder.resolve("tapped.onnx"), ActivationTaps.addTo(model, tensors));
+    Path tapped =
+        Files.write(folder.resolve("tapped.onnx"), ActivationTaps.addTo(model, tensors).bytes());
     try (ModelRunner runner = ModelRunner.open(tapped, 1);
         ModelRunner.Run run = runner.newRun(graph.height(), graph.width(), tensors)) {
       run.run(pixels);

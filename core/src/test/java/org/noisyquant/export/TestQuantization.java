@@ -31,6 +31,17 @@ final class TestQuantization {
     this.float32 = OrtRun.plain(ActivationTaps.addTo(model, tensors), pixels, shape);
   }
 
+  /** Some sites at 8 bits with noise, by what they read. */
+  static List<SiteQuantization> of(
+      OnnxModel model, List<ActivationSite> sites, List<float[]> activations) {
+    List<SiteQuantization> quantized = new ArrayList<>();
+    for (int i = 0; i < sites.size(); i++) {
+      float step = absMax(activations.get(i)) / 127;
+      quantized.add(site(model, sites.get(i), 8, step, noise(sites.get(i), step / 2), null));
+    }
+    return quantized;
+  }
+
   float[] pixels() {
     return pixels;
   }
@@ -58,9 +69,14 @@ final class TestQuantization {
   }
 
   SiteQuantization site(ActivationSite site, int bits, float step, float[] noise, float[] rescale) {
+    return site(model, site, bits, step, noise, rescale);
+  }
+
+  private static SiteQuantization site(
+      OnnxModel model, ActivationSite site, int bits, float step, float[] noise, float[] rescale) {
     List<LayerWeights> weights = new ArrayList<>();
     for (LinearLayer layer : site.layers()) {
-      weights.add(weights(layer, bits, noise, rescale));
+      weights.add(weights(model, layer, bits, noise, rescale));
     }
     return new SiteQuantization(site, bits, step, noise, rescale, weights);
   }
@@ -128,7 +144,8 @@ final class TestQuantization {
     return noise;
   }
 
-  private LayerWeights weights(LinearLayer layer, int bits, float[] noise, float[] rescale) {
+  private static LayerWeights weights(
+      OnnxModel model, LinearLayer layer, int bits, float[] noise, float[] rescale) {
     int outputs = layer.outputs();
     float[] w = model.weight(layer);
     for (int i = 0; rescale != null && i < w.length; i++) {

@@ -21,6 +21,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
@@ -280,14 +281,14 @@ class ModelErrorsTest {
     refusesUnsupported(builder, "x [any, 3, 16]", "classifier");
   }
 
-  private ModelProto withExternalHead(String location, int offset, int length) {
+  private ModelProto withExternalHead(String location, long offset, long length) {
     ModelProto.Builder model = valid().build().toBuilder();
     TensorProto.Builder weight = model.getGraphBuilder().getInitializerBuilder(1);
     assertThat(weight.getName()).isEqualTo("head.weight");
     weight.clearFloatData().setDataLocation(DataLocation.EXTERNAL);
     weight.addExternalData(entry("location", location));
-    weight.addExternalData(entry("offset", Integer.toString(offset)));
-    weight.addExternalData(entry("length", Integer.toString(length)));
+    weight.addExternalData(entry("offset", Long.toString(offset)));
+    weight.addExternalData(entry("length", Long.toString(length)));
     return model.build();
   }
 
@@ -308,7 +309,7 @@ class ModelErrorsTest {
 
     LinearLayer head = model.graph().sites().get(0).layers().get(0);
     assertThat(model.weight(head)[0]).isEqualTo(1f);
-    assertThat(OnnxModel.parse(model.bytes(), "inlined").sha256()).isEqualTo(model.sha256());
+    assertThat(OnnxModel.parse(model.file().bytes(), "inlined").sha256()).isEqualTo(model.sha256());
   }
 
   @ParameterizedTest
@@ -324,6 +325,32 @@ class ModelErrorsTest {
 
     assertThat(refusal.code()).isEqualTo(ErrorCode.MODEL_UNREADABLE);
     assertThat(refusal).hasMessageContainingAll("head.weight", "outside the model's folder");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"-1, 320", "0, 1000", "321, 0", "9223372036854775807, 320", "320, -320"})
+  void weightsOutsideTheirFileAreUnreadable(long offset, long length) throws IOException {
+    Files.write(folder.resolve("weights.bin"), new byte[320]);
+    Path file = folder.resolve("model.onnx");
+    Files.write(file, withExternalHead("weights.bin", offset, length).toByteArray());
+
+    NoisyQuantException refusal =
+        catchThrowableOfType(NoisyQuantException.class, () -> OnnxModel.read(file));
+
+    assertThat(refusal.code()).isEqualTo(ErrorCode.MODEL_UNREADABLE);
+    assertThat(refusal).hasMessageContaining("head.weight");
+  }
+
+  @Test
+  void aWeightFileThatIsMissingIsUnreadable() throws IOException {
+    Path file = folder.resolve("model.onnx");
+    Files.write(file, withExternalHead("weights.bin", 0, 320).toByteArray());
+
+    NoisyQuantException refusal =
+        catchThrowableOfType(NoisyQuantException.class, () -> OnnxModel.read(file));
+
+    assertThat(refusal.code()).isEqualTo(ErrorCode.MODEL_UNREADABLE);
+    assertThat(refusal).hasMessageContainingAll("head.weight", "weights.bin", "beside it");
   }
 
   @Test

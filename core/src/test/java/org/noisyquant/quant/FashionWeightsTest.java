@@ -134,7 +134,7 @@ class FashionWeightsTest {
       OnnxModel model, List<ActivationSite> sites, String images, Path folder) throws IOException {
     List<String> tensors = sites.stream().map(ActivationSite::tensor).toList();
     Path tapped = folder.resolve(images + ".onnx");
-    Files.write(tapped, ActivationTaps.addTo(model, tensors));
+    Files.write(tapped, ActivationTaps.addTo(model, tensors).bytes());
     List<List<float[]>> activations = new ArrayList<>();
     sites.forEach(site -> activations.add(new ArrayList<>()));
     int limit = images.equals("calibration") ? CALIBRATION_IMAGES : OTHER_IMAGES;

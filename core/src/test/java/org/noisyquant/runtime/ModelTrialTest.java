@@ -13,6 +13,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
+import org.noisyquant.onnx.OnnxFile;
 import org.noisyquant.testing.GraphBuilder;
 import org.noisyquant.testing.TestData;
 
@@ -33,7 +34,12 @@ class ModelTrialTest {
   void aModelThatRunsPasses() {
     assertThatCode(
             () ->
-                trial.run("good.onnx", TestData.fashionBytes("fashion_vit.onnx"), 28, 28, "logits"))
+                trial.run(
+                    "good.onnx",
+                    OnnxFile.of(TestData.fashionBytes("fashion_vit.onnx")),
+                    28,
+                    28,
+                    "logits"))
         .doesNotThrowAnyException();
   }
 
@@ -48,7 +54,7 @@ class ModelTrialTest {
             .bytes();
 
     assertThatExceptionOfType(NoisyQuantException.class)
-        .isThrownBy(() -> trial.run("two-inputs.onnx", model, 4, 4, "logits"))
+        .isThrownBy(() -> trial.run("two-inputs.onnx", OnnxFile.of(model), 4, 4, "logits"))
         .withMessageContaining("two-inputs.onnx")
         .withMessageContaining("shape")
         .satisfies(e -> assertThat(e.code()).isEqualTo(ErrorCode.MODEL_UNSUPPORTED));
@@ -66,7 +72,7 @@ class ModelTrialTest {
             .bytes();
 
     assertThatExceptionOfType(NoisyQuantException.class)
-        .isThrownBy(() -> trial.run("deadly.onnx", model, 4, 4, "logits"))
+        .isThrownBy(() -> trial.run("deadly.onnx", OnnxFile.of(model), 4, 4, "logits"))
         .withMessageContaining("ONNX Runtime crashed on model deadly.onnx")
         .satisfies(e -> assertThat(e.code()).isEqualTo(ErrorCode.MODEL_RUN_FAILED));
     aModelThatRunsPasses();
@@ -75,7 +81,7 @@ class ModelTrialTest {
   @Test
   void aModelThatDoesNotFinishIsStopped() {
     try (ModelTrial impatient = ModelTrial.open(Duration.ofMillis(1))) {
-      byte[] model = TestData.fashionBytes("fashion_vit.onnx");
+      OnnxFile model = OnnxFile.of(TestData.fashionBytes("fashion_vit.onnx"));
       assertThatExceptionOfType(NoisyQuantException.class)
           .isThrownBy(() -> impatient.run("slow.onnx", model, 28, 28, "logits"))
           .withMessageContaining("slow.onnx did not come back")

@@ -66,7 +66,8 @@ class PaperReferenceTest {
     List<ActivationSite> sites =
         model.graph().sites().stream().filter(site -> site.role() == Role.BLOCK).toList();
     List<String> tensors = sites.stream().map(ActivationSite::tensor).toList();
-    Path tapped = Files.write(folder.resolve("tapped.onnx"), ActivationTaps.addTo(model, tensors));
+    Path tapped =
+        Files.write(folder.resolve("tapped.onnx"), ActivationTaps.addTo(model, tensors).bytes());
     List<List<float[]>> activations = new ArrayList<>();
     sites.forEach(site -> activations.add(new ArrayList<>()));
     try (ModelRunner runner = ModelRunner.open(tapped, THREADS);

@@ -223,7 +223,7 @@ public record PredictionTrial(
     List<List<float[]>> activations = new ArrayList<>();
     sites.forEach(site -> activations.add(new ArrayList<>()));
     Path tapped = Files.createTempFile("tapped", ".onnx");
-    Files.write(tapped, ActivationTaps.addTo(model, tensors));
+    Files.write(tapped, ActivationTaps.addTo(model, tensors).bytes());
     try (ModelRunner runner = ModelRunner.open(tapped, threads);
         ModelRunner.Run run =
             runner.newRun(model.graph().height(), model.graph().width(), tensors)) {

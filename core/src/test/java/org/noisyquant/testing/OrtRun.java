@@ -7,11 +7,15 @@ import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtSession;
 import ai.onnxruntime.OrtSession.SessionOptions.OptLevel;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
+import org.noisyquant.onnx.OnnxFile;
 
 /** Runs a model once in ONNX Runtime on one thread. */
 public final class OrtRun {
@@ -35,8 +39,49 @@ public final class OrtRun {
     return run(model, OptLevel.ALL_OPT, optimized, pixels, shape);
   }
 
+  /** As written, whether in one file or two. */
+  public static OrtRun plain(OnnxFile model, float[] pixels, long... shape) {
+    if (!model.hasData()) {
+      return plain(model.bytes(), pixels, shape);
+    }
+    try {
+      Path folder = Files.createTempDirectory("ort-run");
+      Path file = folder.resolve("model.onnx");
+      Path data = folder.resolve(OnnxFile.dataName("model.onnx"));
+      model.write(file);
+      OrtRun run =
+          run(
+              (environment, options) -> environment.createSession(file.toString(), options),
+              OptLevel.NO_OPT,
+              null,
+              pixels,
+              shape);
+      Files.delete(file);
+      Files.delete(data);
+      Files.delete(folder);
+      return run;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   private static OrtRun run(
       byte[] model, OptLevel level, Path optimized, float[] pixels, long... shape) {
+    return run(
+        (environment, options) -> environment.createSession(model, options),
+        level,
+        optimized,
+        pixels,
+        shape);
+  }
+
+  private interface Loader {
+    OrtSession open(OrtEnvironment environment, OrtSession.SessionOptions options)
+        throws OrtException;
+  }
+
+  private static OrtRun run(
+      Loader model, OptLevel level, Path optimized, float[] pixels, long... shape) {
     OrtEnvironment environment = OrtEnvironment.getEnvironment();
     OrtRun run = new OrtRun();
     try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
@@ -46,7 +91,7 @@ public final class OrtRun {
       if (optimized != null) {
         options.setOptimizedModelFilePath(optimized.toString());
       }
-      try (OrtSession session = environment.createSession(model, options);
+      try (OrtSession session = model.open(environment, options);
           OnnxTensor input = OnnxTensor.createTensor(environment, FloatBuffer.wrap(pixels), shape);
           OrtSession.Result result =
               session.run(Map.of(session.getInputNames().iterator().next(), input))) {

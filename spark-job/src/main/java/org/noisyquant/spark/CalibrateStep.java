@@ -55,7 +55,7 @@ final class CalibrateStep implements JobStep {
       metrics.put("sites.explicitAdds", (long) calibrated.explicitAdds());
       metrics.put("seconds.search", calibrated.secondsSearch());
       metrics.put("seconds.weights", calibrated.secondsWeights());
-      metrics.put("bytes.model", (long) model.content().quantized().length);
+      metrics.put("bytes.model", model.content().quantized().size());
       new CalibrationFiles(spark, output).write(model, calibrated);
     } finally {
       calibrated.release().run();
@@ -140,7 +140,7 @@ final class CalibrateStep implements JobStep {
       Metrics metrics) {
     long start = System.nanoTime();
     NoisyQuantModel.Content content = model.content();
-    ModelGraph graph = OnnxModel.parse(content.fp32(), config.model().path()).graph();
+    ModelGraph graph = OnnxModel.of(content.fp32(), config.model().path()).graph();
     String logits = graph.output();
     EvaluateStage stage =
         new EvaluateStage(

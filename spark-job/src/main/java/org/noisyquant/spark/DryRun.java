@@ -141,7 +141,7 @@ final class DryRun {
     PredictStage stage =
         PredictStage.of(
             JavaSparkContext.fromSparkContext(spark.sparkContext()),
-            List.of(plan.model().bytes()),
+            List.of(plan.model().file()),
             plan.model().graph(),
             plan.preprocessing(),
             ImageFile.SCHEMA.fieldIndex("name"),

@@ -47,7 +47,7 @@ final class EvaluateStep implements JobStep {
           new EvaluateStage.Subject(
               names.get(i),
               model.graph().output(),
-              ModelFiles.bytes(
+              ModelFiles.file(
                   hadoop,
                   config.evaluation().models().get(i),
                   JobKey.EVALUATION_MODELS.toString())));
@@ -62,7 +62,7 @@ final class EvaluateStep implements JobStep {
     Evaluated evaluated =
         new EvaluateStage(
                 JavaSparkContext.fromSparkContext(spark.sparkContext()),
-                new EvaluateStage.Subject("fp32", model.graph().output(), model.bytes()),
+                new EvaluateStage.Subject("fp32", model.graph().output(), model.file()),
                 compared,
                 preprocessing,
                 0,
@@ -87,7 +87,7 @@ final class EvaluateStep implements JobStep {
   private static void tryModels(
       String path, OnnxModel model, List<EvaluateStage.Subject> compared) {
     try (ModelTrial trial = ModelTrial.open()) {
-      trial.run(path, model.bytes(), model.graph());
+      trial.run(path, model.file(), model.graph());
       for (EvaluateStage.Subject subject : compared) {
         try {
           trial.run(subject.name(), subject.onnx(), model.graph());

@@ -84,7 +84,7 @@ class CalibrationIT {
   void bothExportsOfEveryFashionModelStayCloseToIt(String model) {
     Ended ended = of(model);
     OnnxModel fp32 = OnnxModel.read(TestData.fashion(model));
-    float[] expected = logits(fp32.bytes(), fp32.graph(), model);
+    float[] expected = logits(fp32.file().bytes(), fp32.graph(), model);
     for (String file : List.of("model.onnx", "baseline.onnx")) {
       float[] actual = logits(ended.bytes(file), fp32.graph(), model);
       assertThat(actual).as(file).hasSize(10).isNotEqualTo(expected);

@@ -16,7 +16,10 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.noisyquant.onnx.OnnxFile;
+import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.spark.TestJob.Ended;
+import org.noisyquant.spark.io.OutputFolder;
 import org.noisyquant.spark.stage.ImageSource;
 import org.noisyquant.spark.testing.LocalSpark;
 import org.noisyquant.spark.testing.ObjectStore;
@@ -80,6 +83,26 @@ class ObjectStoreIT {
     }
     assertThat(new String(store.get(BUCKET, "there/metrics.json"), StandardCharsets.UTF_8))
         .contains("\"fp32.top1\"");
+  }
+
+  @Test
+  void aModelWithItsWeightsInADataFileGivesTheBytesOfTheSameModelInOneFile() {
+    OnnxFile large = OnnxModel.read(TestData.fashion("fashion_vit.onnx"), 100_000).file();
+    try (OutputFolder output = OutputFolder.open(hadoop, "s3a://" + BUCKET + "/large", false)) {
+      output.write("vit.onnx", large);
+      output.commit();
+    }
+    assertThat(store.get(BUCKET, "large/vit.onnx.data")).hasSizeGreaterThan(1_000_000);
+    Ended here = job.calibrate("in-one-file", "fashion_vit.onnx", local);
+
+    Ended there =
+        run(
+            Map.of(
+                "--model", "s3a://" + BUCKET + "/large/vit.onnx",
+                "--output", "s3a://" + BUCKET + "/of-large"));
+
+    assertThat(there.exitCode()).as(there.err()).isZero();
+    assertThat(store.get(BUCKET, "of-large/model.onnx")).isEqualTo(here.bytes("model.onnx"));
   }
 
   @Test

@@ -85,7 +85,7 @@ class SearchSwitchesIT {
         case SCALES -> constants(model, ".weight_scales");
         case BIASES -> constants(model, ".bias");
         case NORMS -> List.of(constants(model, ".shift"), constants(model, ".scale"));
-        case BASELINE_MODEL -> graph(model.content().baseline()).toByteString();
+        case BASELINE_MODEL -> graph(model.content().baseline().bytes()).toByteString();
       };
     }
   }
@@ -235,7 +235,7 @@ class SearchSwitchesIT {
 
   /** The exporter's constants of such a name in model.onnx, in their order. */
   private static List<Object> constants(NoisyQuantModel model, String suffix) {
-    return graph(model.content().quantized()).getInitializerList().stream()
+    return graph(model.content().quantized().bytes()).getInitializerList().stream()
         .filter(t -> t.getName().startsWith("noisyquant.") && t.getName().endsWith(suffix))
         .<Object>map(t -> t.toByteString())
         .toList();

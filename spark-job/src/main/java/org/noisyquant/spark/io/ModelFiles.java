@@ -11,6 +11,7 @@ import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.graph.ModelGraph;
 import org.noisyquant.image.Preprocessing;
+import org.noisyquant.onnx.OnnxFile;
 import org.noisyquant.onnx.OnnxModel;
 
 /** Models and what comes beside them, at any Hadoop FileSystem URI. */
@@ -29,38 +30,56 @@ public final class ModelFiles {
       Path path = new Path(uri);
       FileSystem files = path.getFileSystem(hadoop);
       if (files instanceof LocalFileSystem local) {
-        // A local model may have tensors in files beside it.
+        // Tensors in files beside it need not be copied.
         return OnnxModel.read(local.pathToFile(path).toPath());
       }
     } catch (IOException | IllegalArgumentException e) {
       throw notFound(uri, KEY, e);
     }
-    return OnnxModel.parse(bytes(hadoop, uri, KEY), uri);
+    byte[] bytes = bytes(hadoop, uri, KEY);
+    try (DataFiles data = DataFiles.of(hadoop, uri, OnnxFile.dataFiles(bytes, uri))) {
+      return OnnxModel.parse(bytes, uri, data.folder());
+    } catch (IOException e) {
+      throw unreadable(uri, KEY, e);
+    }
   }
 
   /**
-   * Reads the bytes of any model.
+   * Reads any model, with its data files.
    *
    * @param key what gave the path, for messages
    * @throws NoisyQuantException MODEL_NOT_FOUND or MODEL_UNREADABLE
    */
-  public static byte[] bytes(Configuration hadoop, String uri, String key) {
+  public static OnnxFile file(Configuration hadoop, String uri, String key) {
+    byte[] bytes = bytes(hadoop, uri, key);
+    try (DataFiles data = DataFiles.of(hadoop, uri, OnnxFile.dataFiles(bytes, uri))) {
+      return OnnxFile.of(bytes, uri, data.folder());
+    } catch (IOException e) {
+      throw unreadable(uri, key, e);
+    }
+  }
+
+  private static byte[] bytes(Configuration hadoop, String uri, String key) {
     try {
       return HadoopFiles.read(hadoop, uri);
     } catch (FileNotFoundException | IllegalArgumentException e) {
       throw notFound(uri, key, e);
     } catch (IOException e) {
-      throw new NoisyQuantException(
-          ErrorCode.MODEL_UNREADABLE,
-          "model "
-              + uri
-              + " cannot be read ("
-              + e.getMessage()
-              + "); check "
-              + key
-              + " and the access to it",
-          e);
+      throw unreadable(uri, key, e);
     }
+  }
+
+  private static NoisyQuantException unreadable(String uri, String key, IOException cause) {
+    return new NoisyQuantException(
+        ErrorCode.MODEL_UNREADABLE,
+        "model "
+            + uri
+            + " cannot be read ("
+            + cause.getMessage()
+            + "); check "
+            + key
+            + " and the access to it",
+        cause);
   }
 
   /**

@@ -11,6 +11,7 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
+import org.noisyquant.onnx.OnnxFile;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -147,6 +148,19 @@ public final class OutputFolder implements AutoCloseable {
     } catch (IOException e) {
       throw notWritable(contents.folder() + "/" + name, e);
     }
+  }
+
+  /** Writes a model, and beside it its data file, if it has one. */
+  public void write(String name, OnnxFile model) {
+    String dataName = OnnxFile.dataName(name);
+    if (model.hasData()) {
+      try (OutputStream out = create(dataName)) {
+        model.writeData(out);
+      } catch (IOException e) {
+        throw notWritable(contents.folder() + "/" + dataName, e);
+      }
+    }
+    write(name, model.graph(dataName));
   }
 
   /**

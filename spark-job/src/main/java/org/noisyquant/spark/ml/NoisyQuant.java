@@ -367,7 +367,7 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
         new NoisyQuantModel(
             uid(),
             new NoisyQuantModel.Content(
-                model.bytes(), calibrated.baseline(), calibrated.model(), preprocessing, result),
+                model.file(), calibrated.baseline(), calibrated.model(), preprocessing, result),
             calibrated);
     fitted.setParent(this);
     return copyValues(fitted, new ParamMap());

@@ -19,6 +19,7 @@ import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.graph.ModelGraph;
 import org.noisyquant.image.Preprocessing;
+import org.noisyquant.onnx.OnnxFile;
 import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.result.CalibrationResult;
 import org.noisyquant.spark.stage.Calibrated;
@@ -52,9 +53,9 @@ public final class NoisyQuantModel extends Model<NoisyQuantModel> implements MLW
    * @param result what was chosen, and from what
    */
   public record Content(
-      byte[] fp32,
-      byte[] baseline,
-      byte[] quantized,
+      OnnxFile fp32,
+      OnnxFile baseline,
+      OnnxFile quantized,
       Preprocessing preprocessing,
       CalibrationResult result) {}
 
@@ -126,7 +127,7 @@ public final class NoisyQuantModel extends Model<NoisyQuantModel> implements MLW
     StructType schema = transformSchema(dataset.schema());
     JavaSparkContext spark =
         JavaSparkContext.fromSparkContext(dataset.sparkSession().sparkContext());
-    ModelGraph graph = OnnxModel.parse(content.fp32(), "the FP32 model").graph();
+    ModelGraph graph = OnnxModel.of(content.fp32(), "the FP32 model").graph();
     PredictStage stage =
         PredictStage.of(
             spark,

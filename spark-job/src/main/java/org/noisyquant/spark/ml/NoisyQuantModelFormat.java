@@ -14,9 +14,11 @@ import org.apache.spark.ml.util.MLReader;
 import org.apache.spark.ml.util.MLWriter;
 import org.noisyquant.graph.ModelGraph;
 import org.noisyquant.image.Preprocessing;
+import org.noisyquant.onnx.OnnxFile;
 import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.result.CalibrationResult;
 import org.noisyquant.spark.io.HadoopFiles;
+import org.noisyquant.spark.io.ModelFiles;
 import scala.Option;
 
 /**
@@ -60,6 +62,16 @@ final class NoisyQuantModelFormat {
       }
     }
 
+    private static void write(FileSystem files, Path path, OnnxFile model) throws IOException {
+      Path data = path.suffix(OnnxFile.dataName(""));
+      if (model.hasData()) {
+        try (OutputStream out = files.create(data, true)) {
+          model.writeData(out);
+        }
+      }
+      write(files, path, model.graph(data.getName()));
+    }
+
     private static void write(FileSystem files, Path path, byte[] content) throws IOException {
       try (OutputStream out = files.create(path, true)) {
         out.write(content);
@@ -80,16 +92,16 @@ final class NoisyQuantModelFormat {
       Configuration hadoop = sc().hadoopConfiguration();
       Path folder = new Path(path, DATA);
       try {
-        byte[] fp32 = read(hadoop, folder, FP32);
-        ModelGraph graph = OnnxModel.parse(fp32, new Path(folder, FP32).toString()).graph();
+        OnnxFile fp32 = model(hadoop, folder, FP32);
+        ModelGraph graph = OnnxModel.of(fp32, new Path(folder, FP32).toString()).graph();
         String preprocessing = text(hadoop, folder, PREPROCESSING);
         NoisyQuantModel model =
             new NoisyQuantModel(
                 metadata.uid(),
                 new NoisyQuantModel.Content(
                     fp32,
-                    read(hadoop, folder, BASELINE),
-                    read(hadoop, folder, QUANTIZED),
+                    model(hadoop, folder, BASELINE),
+                    model(hadoop, folder, QUANTIZED),
                     Preprocessing.fromJson(
                         preprocessing,
                         new Path(folder, PREPROCESSING).toString(),
@@ -106,12 +118,13 @@ final class NoisyQuantModelFormat {
       }
     }
 
-    private static byte[] read(Configuration hadoop, Path folder, String name) throws IOException {
-      return HadoopFiles.read(hadoop, new Path(folder, name).toString());
+    private static OnnxFile model(Configuration hadoop, Path folder, String name) {
+      return ModelFiles.file(hadoop, new Path(folder, name).toString(), "the saved model");
     }
 
     private static String text(Configuration hadoop, Path folder, String name) throws IOException {
-      return new String(read(hadoop, folder, name), StandardCharsets.UTF_8);
+      byte[] bytes = HadoopFiles.read(hadoop, new Path(folder, name).toString());
+      return new String(bytes, StandardCharsets.UTF_8);
     }
   }
 }

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Optional;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.noisyquant.onnx.OnnxFile;
 import org.noisyquant.result.SiteResult;
 import org.noisyquant.result.StatisticsManifest;
 
@@ -31,8 +32,8 @@ import org.noisyquant.result.StatisticsManifest;
 public record Calibrated(
     List<SiteResult> sites,
     List<CandidateScore> scores,
-    byte[] model,
-    byte[] baseline,
+    OnnxFile model,
+    OnnxFile baseline,
     StatisticsManifest manifest,
     CalibrationImages images,
     int earlierImages,

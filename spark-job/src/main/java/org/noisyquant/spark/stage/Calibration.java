@@ -85,7 +85,9 @@ public final class Calibration {
     OnnxModel model = settings.model();
     Checkpoints checkpoints = observed.checkpoints();
     String key = statisticsKey();
-    TappedModel tapped = TappedModel.ship(spark, model, settings.imageInput(), settings.sites());
+    ShippedModel fp32 = ShippedModel.ship(spark, model.file());
+    TappedModel tapped =
+        TappedModel.ship(spark, fp32, model, settings.imageInput(), settings.sites());
     Optional<StatisticsResult> pass =
         observed.images().map(images -> StatisticsStage.run(images, tapped, checkpoints, key));
     Optional<StatisticsResult> earlier =
@@ -109,7 +111,6 @@ public final class Calibration {
         String.format("%.1f", secondsStatistics));
 
     start = System.nanoTime();
-    ShippedModel fp32 = ShippedModel.ship(spark, model.bytes());
     SiteFolds folds = folds();
     String searchKey = searchKey(key, used, !passImages.isEmpty());
     Search.Outcome found =

@@ -15,6 +15,7 @@ import org.noisyquant.evaluate.EvaluationSums;
 import org.noisyquant.evaluate.ImageScore;
 import org.noisyquant.evaluate.Logits;
 import org.noisyquant.image.Preprocessing;
+import org.noisyquant.onnx.OnnxFile;
 import org.noisyquant.runtime.ModelRunner;
 import org.noisyquant.stats.SiteStatistics.Part;
 
@@ -37,9 +38,9 @@ public final class EvaluateStage {
    *
    * @param name how results call it
    * @param output name of its logits
-   * @param onnx the file
+   * @param onnx the model as it is stored
    */
-  public record Subject(String name, String output, byte[] onnx) {}
+  public record Subject(String name, String output, OnnxFile onnx) {}
 
   /**
    * A stage for some models.

@@ -19,6 +19,6 @@ record ExecutorModel(OnnxModel model) implements AutoCloseable {
 
   @Override
   public void close() {
-    // Nothing but heap.
+    // Nothing but memory.
   }
 }

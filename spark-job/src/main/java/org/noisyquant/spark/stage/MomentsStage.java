@@ -81,7 +81,7 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
       TappedModel some =
           plans.size() == tapped.sites().size()
               ? tapped
-              : TappedModel.ship(spark, model, tapped.input(), plans);
+              : TappedModel.ship(spark, tapped.model(), model, tapped.input(), plans);
       List<Task> tasks = new ArrayList<>();
       for (int tap = 0; tap < group.size(); tap++) {
         int position = group.get(tap);

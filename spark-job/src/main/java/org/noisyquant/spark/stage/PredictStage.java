@@ -16,6 +16,7 @@ import org.noisyquant.graph.ModelGraph;
 import org.noisyquant.image.ImageDecoder;
 import org.noisyquant.image.Preprocessing;
 import org.noisyquant.image.Preprocessor;
+import org.noisyquant.onnx.OnnxFile;
 import org.noisyquant.runtime.ModelRunner;
 
 /**
@@ -54,7 +55,7 @@ public final class PredictStage implements Serializable {
    */
   public static PredictStage of(
       JavaSparkContext spark,
-      List<byte[]> onnx,
+      List<OnnxFile> onnx,
       ModelGraph graph,
       Preprocessing preprocessing,
       int nameColumn,

@@ -1,53 +1,109 @@
 package org.noisyquant.spark.stage;
 
+import java.io.BufferedOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.Serializable;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.List;
 import org.apache.spark.SparkFiles;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
+import org.noisyquant.onnx.OnnxFile;
 
 /**
- * An ONNX file that every executor has on its local disk, fetched once and named by its content.
+ * An ONNX model that every executor has on its local disk, fetched once and named by its content.
  *
  * <p>It is broadcast, so that executors take it from each other. Spark's own {@code addFile} would
  * have each of them load it from the driver, and in Spark 4.1 tasks of SQL queries do not see what
  * was added to the context.
  *
  * @param file its name among Spark's files
- * @param content read by executors that do not have the file yet
+ * @param graph content of the file, read by executors that do not have it yet
+ * @param dataFile name of its data file, empty if there is none
+ * @param data content of the data file, likewise
  */
-record ShippedModel(String file, Broadcast<byte[]> content) implements Serializable {
+record ShippedModel(
+    String file, Broadcast<byte[]> graph, String dataFile, List<Broadcast<byte[]>> data)
+    implements Serializable {
+
   /** Gives a model to all executors, present and future. */
-  static ShippedModel ship(JavaSparkContext spark, byte[] model) {
-    return new ShippedModel(
-        "noisyquant-" + ImageHash.digest(model) + ".onnx", spark.broadcast(model));
+  static ShippedModel ship(JavaSparkContext spark, OnnxFile model) {
+    String dataFile = dataFile(model);
+    return graph(spark, model, dataFile, data(spark, model));
   }
 
   /**
-   * The local file, on the executor that asks.
+   * The same; what two models have in one and the same data file is not broadcast again.
+   *
+   * @param before a model that was shipped already
+   */
+  static ShippedModel ship(JavaSparkContext spark, OnnxFile model, ShippedModel before) {
+    String dataFile = dataFile(model);
+    return graph(
+        spark,
+        model,
+        dataFile,
+        dataFile.equals(before.dataFile) ? before.data : data(spark, model));
+  }
+
+  private static String dataFile(OnnxFile model) {
+    return model.hasData() ? "noisyquant-" + model.dataDigest() + ".data" : "";
+  }
+
+  private static ShippedModel graph(
+      JavaSparkContext spark, OnnxFile model, String dataFile, List<Broadcast<byte[]>> data) {
+    return new ShippedModel(
+        "noisyquant-" + model.sha256() + ".onnx",
+        spark.broadcast(model.graph(dataFile)),
+        dataFile,
+        data);
+  }
+
+  private static List<Broadcast<byte[]>> data(JavaSparkContext spark, OnnxFile model) {
+    try (BroadcastStream out = new BroadcastStream(spark)) {
+      model.writeData(out);
+      return out.finish();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /**
+   * The local file, beside its data file, on the executor that asks.
    *
    * @throws NoisyQuantException with {@link ErrorCode#INTERNAL} if it cannot be written
    */
   Path path() {
     Path path = Path.of(SparkFiles.get(file));
     synchronized (ShippedModel.class) {
-      if (!Files.exists(path)) {
-        write(path);
+      if (!dataFile.isEmpty()) {
+        writeOnce(path.resolveSibling(dataFile), data);
       }
+      writeOnce(path, List.of(graph));
     }
     return path;
   }
 
   /** Under another name first: executors of one host may share the folder. */
-  private void write(Path path) {
+  private static void writeOnce(Path path, List<Broadcast<byte[]>> content) {
+    if (Files.exists(path)) {
+      return;
+    }
     try {
-      Path written = Files.createTempFile(path.toAbsolutePath().getParent(), file, ".part");
-      Files.write(written, content.value());
+      Path written =
+          Files.createTempFile(
+              path.toAbsolutePath().getParent(), path.getFileName().toString(), ".part");
+      try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(written))) {
+        for (Broadcast<byte[]> piece : content) {
+          out.write(piece.value());
+        }
+      }
       Files.move(written, path, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
       throw new NoisyQuantException(

@@ -9,6 +9,7 @@ import org.apache.spark.sql.Row;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.onnx.ActivationTaps;
+import org.noisyquant.onnx.OnnxFile;
 import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.runtime.ModelRunner;
 
@@ -22,10 +23,19 @@ import org.noisyquant.runtime.ModelRunner;
 record TappedModel(ShippedModel model, ImageInput input, List<SitePlan> sites)
     implements Serializable {
 
+  /**
+   * Gives the model with taps to all executors.
+   *
+   * @param shipped the same model with other taps or none: its data file is not shipped again
+   */
   static TappedModel ship(
-      JavaSparkContext spark, OnnxModel model, ImageInput input, List<SitePlan> sites) {
-    byte[] tapped = ActivationTaps.addTo(model, SitePlan.tensors(sites));
-    return new TappedModel(ShippedModel.ship(spark, tapped), input, List.copyOf(sites));
+      JavaSparkContext spark,
+      ShippedModel shipped,
+      OnnxModel model,
+      ImageInput input,
+      List<SitePlan> sites) {
+    OnnxFile tapped = ActivationTaps.addTo(model, SitePlan.tensors(sites));
+    return new TappedModel(ShippedModel.ship(spark, tapped, shipped), input, List.copyOf(sites));
   }
 
   /** What a task does with one image. */

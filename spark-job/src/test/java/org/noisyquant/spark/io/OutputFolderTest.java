@@ -17,6 +17,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
+import org.noisyquant.onnx.OnnxModel;
+import org.noisyquant.testing.TestData;
 
 class OutputFolderTest {
   private static final FolderClaim.Timing LIVELY =
@@ -115,6 +117,19 @@ class OutputFolderTest {
     try (OutputFolder output = open(false)) {
       assertThat(folder().resolve("_checkpoints/statistics")).exists();
       output.write("model.onnx", bytes("model"));
+  void aModelsDataFileIsStagedCommittedAndReplacedWithIt() throws IOException {
+    Path vit = TestData.fashion("fashion_vit.onnx");
+    try (OutputFolder output = open(false)) {
+      output.write("model.onnx", OnnxModel.read(vit, 100_000).file());
+      assertThat(names()).containsOnly("_noisyquant", "_temporary");
+      output.commit();
+    }
+    assertThat(names()).containsExactly("_SUCCESS", "_noisyquant", "model.onnx", "model.onnx.data");
+    assertThat(OnnxModel.read(folder().resolve("model.onnx")).file().bytes())
+        .isEqualTo(Files.readAllBytes(vit));
+
+    try (OutputFolder output = open(true)) {
+      output.write("model.onnx", OnnxModel.read(vit).file());
       output.commit();
     }
     assertThat(names()).containsExactly("_SUCCESS", "_noisyquant", "model.onnx");

@@ -40,7 +40,7 @@ record TestActivations(List<List<Activations>> bySite) {
     plans.forEach(plan -> bySite.add(new ArrayList<>()));
     try {
       Path tapped = images.resolveSibling("tapped.onnx");
-      Files.write(tapped, ActivationTaps.addTo(model, tensors));
+      Files.write(tapped, ActivationTaps.addTo(model, tensors).bytes());
       try (ModelRunner runner = ModelRunner.open(tapped, 1);
           ModelRunner.Run run =
               runner.newRun(model.graph().height(), model.graph().width(), tensors)) {
