@@ -1,30 +1,30 @@
 package org.noisyquant.spark.stage;
 
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
 import java.io.OutputStream;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
 
 /**
- * Broadcasts what is written to it, in pieces that fit into an array and into the heap one at a
- * time: Spark moves those that are not in use to disk.
+ * Broadcasts what is written to it, in pieces that are small beside any heap: Spark keeps copies of
+ * them there, and moves to disk what it has no room for.
  */
 final class BroadcastStream extends OutputStream {
-  private static final int PIECE = 64 << 20;
+  private static final int PIECE = 16 << 20;
 
   private final JavaSparkContext spark;
   private final List<Broadcast<byte[]>> pieces = new ArrayList<>();
-  private ByteArrayOutputStream piece = new ByteArrayOutputStream();
+  private byte[] piece = new byte[PIECE];
+  private int filled;
 
   BroadcastStream(JavaSparkContext spark) {
     this.spark = spark;
   }
 
   @Override
-  public void write(int value) throws IOException {
+  public void write(int value) {
     write(new byte[] {(byte) value}, 0, 1);
   }
 
@@ -32,25 +32,24 @@ final class BroadcastStream extends OutputStream {
   public void write(byte[] bytes, int offset, int length) {
     int written = 0;
     while (written < length) {
-      int part = Math.min(length - written, PIECE - piece.size());
-      piece.write(bytes, offset + written, part);
+      int part = Math.min(length - written, PIECE - filled);
+      System.arraycopy(bytes, offset + written, piece, filled, part);
       written += part;
-      if (piece.size() == PIECE) {
-        broadcast();
+      filled += part;
+      if (filled == PIECE) {
+        pieces.add(spark.broadcast(piece));
+        piece = new byte[PIECE];
+        filled = 0;
       }
     }
   }
 
   /** All that was written, in order. */
   List<Broadcast<byte[]>> finish() {
-    if (piece.size() > 0) {
-      broadcast();
+    if (filled > 0) {
+      pieces.add(spark.broadcast(Arrays.copyOf(piece, filled)));
+      filled = 0;
     }
     return List.copyOf(pieces);
-  }
-
-  private void broadcast() {
-    pieces.add(spark.broadcast(piece.toByteArray()));
-    piece = new ByteArrayOutputStream();
   }
 }

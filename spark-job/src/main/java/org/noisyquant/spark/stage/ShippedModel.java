@@ -66,6 +66,9 @@ record ShippedModel(
   }
 
   private static List<Broadcast<byte[]>> data(JavaSparkContext spark, OnnxFile model) {
+    if (!model.hasData()) {
+      return List.of();
+    }
     try (BroadcastStream out = new BroadcastStream(spark)) {
       model.writeData(out);
       return out.finish();
