@@ -43,7 +43,7 @@ public final class StatisticsBenchmark {
       statistics.add(SiteStatistics.empty(site.index(), site.channels(), site.prefixTokens()));
     }
     Path tapped = Files.createTempFile("tapped", ".onnx");
-    Files.write(tapped, ActivationTaps.addTo(model, tensors));
+    ActivationTaps.addTo(model, tensors).write(tapped);
     double forward = 0;
     long start;
     try (ModelRunner runner = ModelRunner.open(tapped, 1);

@@ -117,11 +117,17 @@ class OutputFolderTest {
     try (OutputFolder output = open(false)) {
       assertThat(folder().resolve("_checkpoints/statistics")).exists();
       output.write("model.onnx", bytes("model"));
+      output.commit();
+    }
+    assertThat(names()).containsExactly("_SUCCESS", "_noisyquant", "model.onnx");
+  }
+
+  @Test
   void aModelsDataFileIsStagedCommittedAndReplacedWithIt() throws IOException {
     Path vit = TestData.fashion("fashion_vit.onnx");
     try (OutputFolder output = open(false)) {
       output.write("model.onnx", OnnxModel.read(vit, 100_000).file());
-      assertThat(names()).containsOnly("_noisyquant", "_temporary");
+      assertThat(names()).containsOnly("_noisyquant", "_running", "_temporary");
       output.commit();
     }
     assertThat(names()).containsExactly("_SUCCESS", "_noisyquant", "model.onnx", "model.onnx.data");

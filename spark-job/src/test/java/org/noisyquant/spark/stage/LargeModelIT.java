@@ -60,7 +60,7 @@ class LargeModelIT {
             1);
     return new Calibration(spark, settings)
         .run(
-            ImageSource.list(LocalSpark.session(), images.toString()).read(2),
+            Observations.of(ImageSource.list(LocalSpark.session(), images.toString()).read(2)),
             Map.of("noisyquant.source.sha256", "of either"));
   }
 
