@@ -180,9 +180,11 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
     if (!images.hasNext()) {
       return images;
     }
-    PartitionMoments moments = new PartitionMoments(some, tasks);
-    some.visit(images, image -> image.part() == Part.CALIBRATION, moments::add);
-    return moments.rows();
+    try (MomentsRunner.Run products = ExecutorCache.moments().newRun()) {
+      PartitionMoments moments = new PartitionMoments(some, tasks, products);
+      some.visit(images, image -> image.part() == Part.CALIBRATION, moments::add);
+      return moments.rows();
+    }
   }
 
   /** Sums of one partition. */
@@ -190,13 +192,14 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
     private final TappedModel some;
     private final List<Task> tasks;
     private final List<InputMoments> sums = new ArrayList<>();
-    private final MomentsRunner.Run products = ExecutorCache.moments().newRun();
+    private final MomentsRunner.Run products;
     private float[] chosen = new float[0];
     private float[] quantized = new float[0];
 
-    PartitionMoments(TappedModel some, List<Task> tasks) {
+    PartitionMoments(TappedModel some, List<Task> tasks, MomentsRunner.Run products) {
       this.some = some;
       this.tasks = tasks;
+      this.products = products;
       for (Task task : tasks) {
         ActivationSite site = some.sites().get(task.tap()).site();
         sums.add(
