@@ -162,8 +162,7 @@ public final class Calibration {
             settings.weights().tokenFraction(),
             settings.seed() ^ MOMENT_SALT,
             settings.search().prefixWeight());
-    return new MomentsStage(tapped, stage, tokens)
-        .run(images, settings.model(), decisions, summaries);
+    return new MomentsStage(tapped, stage, tokens).run(images, decisions, summaries);
   }
 
   private List<SiteQuantization> quantization(

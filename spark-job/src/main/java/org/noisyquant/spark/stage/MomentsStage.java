@@ -18,7 +18,6 @@ import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.noisyquant.graph.ActivationSite;
-import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.quant.NoisyQuantizer;
 import org.noisyquant.runtime.MomentsRunner;
 import org.noisyquant.search.SiteDecision;
@@ -69,19 +68,12 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
    * @param images rows of {@link ImageFile#SCHEMA}
    */
   List<SiteWeights> run(
-      Dataset<Row> images,
-      OnnxModel model,
-      List<SiteDecision> decisions,
-      List<SiteSummary> summaries) {
+      Dataset<Row> images, List<SiteDecision> decisions, List<SiteSummary> summaries) {
     JavaSparkContext spark =
         JavaSparkContext.fromSparkContext(images.sparkSession().sparkContext());
     List<SiteWeights> all = new ArrayList<>();
     for (List<Integer> group : groups()) {
-      List<SitePlan> plans = group.stream().map(tapped.sites()::get).toList();
-      TappedModel some =
-          plans.size() == tapped.sites().size()
-              ? tapped
-              : TappedModel.ship(spark, model, tapped.input(), plans);
+      TappedModel some = tapped.only(group.stream().map(tapped.sites()::get).toList());
       List<Task> tasks = new ArrayList<>();
       for (int tap = 0; tap < group.size(); tap++) {
         int position = group.get(tap);

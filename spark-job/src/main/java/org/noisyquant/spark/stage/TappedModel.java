@@ -17,7 +17,7 @@ import org.noisyquant.runtime.ModelRunner;
  *
  * @param model the tapped file
  * @param input how images reach it
- * @param sites what is tapped, in topological order
+ * @param sites which taps are shown, in topological order
  */
 record TappedModel(ShippedModel model, ImageInput input, List<SitePlan> sites)
     implements Serializable {
@@ -26,6 +26,14 @@ record TappedModel(ShippedModel model, ImageInput input, List<SitePlan> sites)
       JavaSparkContext spark, OnnxModel model, ImageInput input, List<SitePlan> sites) {
     byte[] tapped = ActivationTaps.addTo(model, SitePlan.tensors(sites));
     return new TappedModel(ShippedModel.ship(spark, tapped), input, List.copyOf(sites));
+  }
+
+  /**
+   * The same file, of which only some sites are shown: an executor needs no second session for
+   * them.
+   */
+  TappedModel only(List<SitePlan> some) {
+    return new TappedModel(model, input, List.copyOf(some));
   }
 
   /** What a task does with one image. */
