@@ -16,6 +16,8 @@ import org.noisyquant.error.NoisyQuantException;
 
 /** Loads tensors that a model keeps in files beside it. */
 final class ExternalTensors {
+  private static final int READ_BYTES = 1 << 20;
+
   /** Protobuf messages end at 2 GiB; the rest is left for the graph itself. */
   private static final long LIMIT = Integer.MAX_VALUE - (64L << 20);
 
@@ -97,7 +99,9 @@ final class ExternalTensors {
             null);
       }
       ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(size));
-      while (bytes.hasRemaining() && channel.read(bytes, offset + bytes.position()) >= 0) {
+      // In pieces: the JDK keeps an off-heap buffer, as large as a read was, for each thread.
+      while (bytes.limit(Math.min(bytes.position() + READ_BYTES, bytes.capacity())).hasRemaining()
+          && channel.read(bytes, offset + bytes.position()) >= 0) {
         // reads until full or at the end
       }
       bytes.flip();

@@ -5,8 +5,10 @@ import ai.onnx.proto.OnnxMl.ModelProto;
 import ai.onnx.proto.OnnxMl.StringStringEntryProto;
 import ai.onnx.proto.OnnxMl.TensorShapeProto.Dimension;
 import ai.onnx.proto.OnnxMl.ValueInfoProto;
-import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.CodedInputStream;
+import com.google.protobuf.UnsafeByteOperations;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -28,6 +30,8 @@ import org.noisyquant.graph.ModelGraph;
  * the arrays it returns are copies of the caller.
  */
 public final class OnnxModel {
+  private static final int READ_BYTES = 1 << 20;
+
   private final ModelProto proto;
   private final byte[] bytes;
   private final String where;
@@ -77,7 +81,7 @@ public final class OnnxModel {
       if (Files.size(file) > Integer.MAX_VALUE - 16) {
         throw ModelChecks.unsupported(file.toString(), "the file is larger than 2 GB");
       }
-      return parse(Files.readAllBytes(file), file.toString(), file.toAbsolutePath().getParent());
+      return parse(bytes(file), file.toString(), file.toAbsolutePath().getParent());
     } catch (NoSuchFileException e) {
       throw notFound(file, "does not exist");
     } catch (IOException e) {
@@ -97,26 +101,50 @@ public final class OnnxModel {
     return parse(bytes.clone(), where, null);
   }
 
+  /** In pieces: the JDK keeps an off-heap buffer, as large as a read was, for each thread. */
+  private static byte[] bytes(Path file) throws IOException {
+    byte[] bytes = new byte[(int) Files.size(file)];
+    try (InputStream in = Files.newInputStream(file)) {
+      int read = 0;
+      while (read < bytes.length) {
+        int more = in.read(bytes, read, Math.min(READ_BYTES, bytes.length - read));
+        if (more < 0) {
+          return Arrays.copyOf(bytes, read);
+        }
+        read += more;
+      }
+    }
+    return bytes;
+  }
+
   private static OnnxModel parse(byte[] bytes, String where, Path folder) {
     ModelProto proto;
     try {
-      proto = ModelProto.parseFrom(bytes);
-    } catch (InvalidProtocolBufferException e) {
-      throw new NoisyQuantException(
-          ErrorCode.MODEL_UNREADABLE,
-          "Model "
-              + where
-              + " cannot be read: its "
-              + bytes.length
-              + " bytes are no ONNX model, or it was cut short ("
-              + e.getMessage()
-              + "). Give a complete ONNX file.");
+      // The weights stay in these bytes, which nobody changes, instead of copies of them.
+      CodedInputStream in = UnsafeByteOperations.unsafeWrap(bytes).newCodedInput();
+      in.enableAliasing(true);
+      proto = ModelProto.parseFrom(in);
+      in.checkLastTagWas(0);
+    } catch (IOException e) {
+      throw unreadable(bytes, where, e);
     }
     if (ExternalTensors.anyIn(proto)) {
       ModelProto inlined = ExternalTensors.inline(proto, folder, where);
-      return new OnnxModel(inlined, inlined.toByteArray(), where);
+      return parse(inlined.toByteArray(), where, null);
     }
     return new OnnxModel(proto, bytes, where);
+  }
+
+  private static NoisyQuantException unreadable(byte[] bytes, String where, IOException e) {
+    return new NoisyQuantException(
+        ErrorCode.MODEL_UNREADABLE,
+        "Model "
+            + where
+            + " cannot be read: its "
+            + bytes.length
+            + " bytes are no ONNX model, or it was cut short ("
+            + e.getMessage()
+            + "). Give a complete ONNX file.");
   }
 
   private static NoisyQuantException notFound(Path file, String what) {
@@ -218,6 +246,11 @@ public final class OnnxModel {
   /** The model as a self-contained ONNX file. */
   public byte[] bytes() {
     return bytes.clone();
+  }
+
+  /** Number of {@link #bytes()}. */
+  public long size() {
+    return bytes.length;
   }
 
   /** SHA-256 of {@link #bytes()} in hexadecimal. */

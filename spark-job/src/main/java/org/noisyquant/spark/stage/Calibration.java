@@ -109,7 +109,11 @@ public final class Calibration {
         secondsSearch,
         secondsWeights,
         QuantizedModelWriter.explicitAdds(chosen, folds),
-        statistics::release);
+        () -> {
+          statistics.release();
+          tapped.model().release();
+          fp32.release();
+        });
   }
 
   /** Where noise and rescale fold; nowhere if that is not wanted. */

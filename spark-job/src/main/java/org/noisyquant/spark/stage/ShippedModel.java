@@ -56,4 +56,9 @@ record ShippedModel(String file, Broadcast<byte[]> content) implements Serializa
           e);
     }
   }
+
+  /** Frees it on driver and executors; what needs it afterwards fails. */
+  void release() {
+    content.destroy();
+  }
 }
