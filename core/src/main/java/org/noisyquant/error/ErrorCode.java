@@ -18,6 +18,8 @@ public enum ErrorCode {
   CONFIG_UNREADABLE(2),
   /** ONNX Runtime has no native library for this operating system and processor. */
   PLATFORM_UNSUPPORTED(2),
+  /** The executors, or this JVM, have less memory than the calibration needs. */
+  PLAN_TOO_LARGE(2),
   /** The output folder holds results, or files that are not ours. */
   OUTPUT_EXISTS(2),
   /** The output folder cannot be written. */

@@ -76,6 +76,8 @@ final class DryRun {
         config.images().heldOutFraction(),
         Math.min(Partitions.of(spark, config), images.names().size()));
     line("evaluation", "%s", evaluation(inputs));
+    ExecutorMemory limits = ExecutorMemory.of(spark);
+    inputs.memory().ifPresent(memory -> line("memory", "%s", limits.sentence(memory)));
     line("output", "%s can be written", config.output().path());
     sample(images, plan, inputs.evaluation().isEmpty() ? inputs.labels() : Optional.empty());
     inputs.evaluation().ifPresent(evaluated -> sample(evaluated, plan, inputs.labels()));

@@ -8,6 +8,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -38,8 +39,10 @@ import org.noisyquant.spark.stage.Calibrated;
 import org.noisyquant.spark.stage.Calibration;
 import org.noisyquant.spark.stage.CalibrationSettings;
 import org.noisyquant.spark.stage.ImageFile;
+import org.noisyquant.spark.stage.MemoryPlan;
 import org.noisyquant.spark.stage.PixelCheck;
 import org.noisyquant.spark.stage.SearchSettings;
+import org.noisyquant.spark.stage.SitePlan;
 import org.noisyquant.spark.stage.WeightRules;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -351,6 +354,29 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
         ModelFiles.preprocessing(
             hadoop, path, model.graph(), value(preprocessingPath(), String.class));
     return new FitPlan(model, preprocessing, new SitePlanner(this).plan(model, path));
+  }
+
+  /**
+   * The memory that {@link #fit} would take.
+   *
+   * @param model the one at the model's path
+   * @param siteValues how many values each of its sites has for one image
+   * @return nothing where there is nothing to quantize
+   */
+  public Optional<MemoryPlan> memoryPlan(OnnxModel model, List<Long> siteValues) {
+    List<SitePlan> sites = new SitePlanner(this).selected(model.graph());
+    return sites.isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            MemoryPlan.of(
+                new MemoryPlan.Subject(
+                    model.graph(),
+                    model.size(),
+                    sites,
+                    siteValues,
+                    searchSettings(),
+                    weightRules(),
+                    value(heldOutFraction(), Double.class) > 0)));
   }
 
   @Override

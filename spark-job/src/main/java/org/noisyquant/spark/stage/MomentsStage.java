@@ -43,11 +43,6 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
   private static final StructType PASS =
       new StructType().add("key", DataTypes.IntegerType).add("moments", DataTypes.BinaryType);
 
-  /** Of z·zᵀ and z·xᵀ, a square of channels each; the first is symmetric. */
-  private static final long BYTES_OF_PRODUCT = 4;
-
-  private static final long BYTES_OF_CROSS_PRODUCT = 8;
-
   /**
    * A site and a variant of it, in one pass.
    *
@@ -72,7 +67,8 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
     JavaSparkContext spark =
         JavaSparkContext.fromSparkContext(images.sparkSession().sparkContext());
     List<SiteWeights> all = new ArrayList<>();
-    for (List<Integer> group : groups()) {
+    List<Long> bytes = tapped.sites().stream().map(weights.rules()::bytes).toList();
+    for (List<Integer> group : SiteGroups.of(bytes, weights.rules().memory())) {
       TappedModel some = tapped.only(group.stream().map(tapped.sites()::get).toList());
       List<Task> tasks = new ArrayList<>();
       for (int tap = 0; tap < group.size(); tap++) {
@@ -95,26 +91,6 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
   /** Both, or the chosen one for both where they are the same. */
   private static List<Variant> variants(SiteDecision decision) {
     return decision.keepsBaseline() ? List.of(Variant.CHOSEN) : List.of(Variant.values());
-  }
-
-  private List<List<Integer>> groups() {
-    List<List<Integer>> groups = new ArrayList<>();
-    long held = Long.MAX_VALUE;
-    for (int i = 0; i < tapped.sites().size(); i++) {
-      long channels = tapped.sites().get(i).site().channels();
-      long bytes = Variant.values().length * bytesOfProducts() * channels * channels;
-      if (held > weights.rules().memory() - bytes) {
-        groups.add(new ArrayList<>());
-        held = 0;
-      }
-      groups.get(groups.size() - 1).add(i);
-      held += bytes;
-    }
-    return groups;
-  }
-
-  private long bytesOfProducts() {
-    return BYTES_OF_PRODUCT + (weights.rules().compensation() ? BYTES_OF_CROSS_PRODUCT : 0);
   }
 
   private InputMoments.Bounds bounds(NoisyQuantizer quantizer, SiteSummary summary) {
