@@ -89,6 +89,9 @@ record ExecutorMemory(boolean local, int tasks, long heap, OptionalLong overhead
    * @throws NoisyQuantException PLAN_TOO_LARGE naming the pass and what to change
    */
   void check(MemoryPlan plan) {
+    if (!local) {
+      checkDriver(plan, Runtime.getRuntime().maxMemory());
+    }
     PassMemory most = plan.mostHeap(tasks);
     long needed = leastHeap(plan, most, tasks);
     if (needed > heap) {
@@ -126,6 +129,25 @@ record ExecutorMemory(boolean local, int tasks, long heap, OptionalLong overhead
               overhead.getAsLong() / MIB,
               gib(outside),
               tasks == 1 ? "" : ", or spark.task.cpus higher: fewer tasks run at a time"));
+    }
+  }
+
+  /**
+   * Checks a driver of its own. What it ships can spill, the model and the results cannot.
+   *
+   * @param driver bytes of its heap
+   */
+  static void checkDriver(MemoryPlan plan, long driver) {
+    if (plan.driverHeap() > driver) {
+      refuseOrWarn(
+          plan.localHeap(),
+          driver,
+          String.format(
+              Locale.ROOT,
+              "the driver needs about %d MiB of heap, and has %d: set spark.driver.memory to %s",
+              mib(plan.driverHeap()),
+              driver / MIB,
+              gib(plan.driverHeap())));
     }
   }
 

@@ -32,6 +32,7 @@ public record JobConfig(
     Images images,
     Evaluation evaluation,
     Quantization quantization,
+    Statistics statistics,
     Search search,
     Noise noise,
     Weights weights,
@@ -86,6 +87,9 @@ public record JobConfig(
       return new SiteSelection(include, exclude, head);
     }
   }
+
+  /** {@code statistics}. */
+  public record Statistics(int memoryMiB) {}
 
   /** {@code search}; the candidate counts are those that are tried, in either grid. */
   public record Search(
@@ -219,6 +223,7 @@ public record JobConfig(
         images,
         evaluation,
         quantization,
+        new Statistics(reader.integer(JobKey.STATISTICS_MEMORY, 1, 1_000_000)),
         search,
         noise(reader),
         weights(reader),

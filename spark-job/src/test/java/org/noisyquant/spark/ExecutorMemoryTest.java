@@ -93,6 +93,22 @@ class ExecutorMemoryTest {
   }
 
   @Test
+  void aDriverThatCannotHoldModelAndResultsIsRefused() {
+    MemoryPlan large = new MemoryPlan(PLAN.passes(), 3000 * MIB, 0, 1000 * MIB);
+
+    assertThatExceptionOfType(NoisyQuantException.class)
+        .isThrownBy(() -> ExecutorMemory.checkDriver(large, 700 * MIB))
+        .withMessageContaining("set spark.driver.memory to 3g");
+  }
+
+  @Test
+  void aDriverThatCanSpillWhatItShipsIsNotRefused() {
+    MemoryPlan large = new MemoryPlan(PLAN.passes(), 3000 * MIB, 0, 1000 * MIB);
+
+    assertThatCode(() -> ExecutorMemory.checkDriver(large, 1200 * MIB)).doesNotThrowAnyException();
+  }
+
+  @Test
   void withoutAContainerNothingIsRefusedForItsOverhead() {
     ExecutorMemory standalone =
         ExecutorMemory.of(conf().set("spark.executor.memory", "5g"), "spark://host:7077", 1);

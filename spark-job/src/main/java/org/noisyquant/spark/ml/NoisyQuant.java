@@ -239,6 +239,12 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
     return this;
   }
 
+  /** Sets {@link #statisticsMemory()}. */
+  public NoisyQuant setStatisticsMemory(long value) {
+    set(statisticsMemory(), value);
+    return this;
+  }
+
   /** Sets {@link #momentsMemory()}. */
   public NoisyQuant setMomentsMemory(long value) {
     set(momentsMemory(), value);
@@ -313,6 +319,7 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
             plan.sites(),
             searchSettings(),
             weightRules(),
+            value(statisticsMemory(), Long.class),
             value(heldOutFraction(), Double.class),
             value(maxBadFraction(), Double.class),
             value(seed(), Long.class));
@@ -376,6 +383,7 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
                     siteValues,
                     searchSettings(),
                     weightRules(),
+                    value(statisticsMemory(), Long.class),
                     value(heldOutFraction(), Double.class) > 0)));
   }
 

@@ -61,7 +61,7 @@ public final class Calibration {
     long start = System.nanoTime();
     OnnxModel model = settings.model();
     TappedModel tapped = TappedModel.ship(spark, model, settings.imageInput(), settings.sites());
-    StatisticsResult statistics = StatisticsStage.run(images, tapped);
+    StatisticsResult statistics = StatisticsStage.run(images, tapped, settings.statisticsMemory());
     CalibrationImages used = CalibrationImages.of(statistics.images(), settings.maxBadFraction());
     List<SiteSummary> summaries = statistics.summaries();
     double secondsStatistics = (System.nanoTime() - start) / NANOS;

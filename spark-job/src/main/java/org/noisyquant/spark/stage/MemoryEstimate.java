@@ -8,7 +8,6 @@ import org.noisyquant.graph.ActivationSite;
 import org.noisyquant.graph.LinearLayer;
 import org.noisyquant.search.Objective;
 import org.noisyquant.stats.InputMoments;
-import org.noisyquant.stats.SiteStatistics;
 
 /**
  * The formulas of {@link MemoryPlan}. All figures are bytes. F is the model file, Q a quantized
@@ -37,10 +36,11 @@ import org.noisyquant.stats.SiteStatistics;
 final class MemoryEstimate {
   private static final long MIB = 1L << 20;
 
-  private static final Map<String, String> BOUNDS = Map.of("moments", "weights.memoryMiB");
+  private static final Map<String, String> BOUNDS =
+      Map.of("statistics", "statistics.memoryMiB", "moments", "weights.memoryMiB");
 
   /** Code, classes, threads and buffers of a JVM with Spark and ONNX Runtime. */
-  private static final long JVM = 260 * MIB;
+  private static final long JVM = 300 * MIB;
 
   /** Heap that Spark keeps. */
   private static final long SPARK = 40 * MIB;
@@ -137,12 +137,14 @@ final class MemoryEstimate {
     return site.channels();
   }
 
+  /** Of a task: all sites of a group. */
   private long statistics() {
-    return sum(this::statistics);
+    List<Long> sites = subject.sites().stream().map(SitePlan::site).map(this::statistics).toList();
+    return SiteGroups.largest(sites, subject.statisticsMemory());
   }
 
   private long statistics(ActivationSite site) {
-    return SiteStatistics.bytes(site.channels(), site.prefixTokens(), subject.heldOut());
+    return StatisticsStage.bytes(site, subject.heldOut());
   }
 
   private long solving(ActivationSite site) {

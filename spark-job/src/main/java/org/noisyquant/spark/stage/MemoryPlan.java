@@ -24,6 +24,7 @@ public record MemoryPlan(
    * @param values how many values each site of the graph has for one image
    * @param search how quantizers are searched
    * @param weights how weights are chosen
+   * @param statisticsMemory most bytes of histograms in a task
    * @param heldOut whether a part of the images is held out
    */
   public record Subject(
@@ -33,6 +34,7 @@ public record MemoryPlan(
       List<Long> values,
       SearchSettings search,
       WeightRules weights,
+      long statisticsMemory,
       boolean heldOut) {}
 
   /** The plan of a calibration. */

@@ -50,6 +50,7 @@ class MemoryPlanTest {
                 1,
                 0.1),
             new WeightRules(rounding, false, true, 0.01, 0.25, memory),
+            memory,
             true));
   }
 
