@@ -5,7 +5,11 @@ import ai.onnxruntime.OnnxValue;
 import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtSession;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.FloatBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import org.noisyquant.onnx.OnnxModel;
@@ -32,10 +36,11 @@ public final class FoldProbe {
     for (long dim : shape) {
       pixels = Math.multiplyExact(pixels, Math.toIntExact(dim));
     }
+    Path file = written(model);
     try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
       options.setIntraOpNumThreads(1);
       options.setInterOpNumThreads(1);
-      try (OrtSession session = environment.createSession(model, options);
+      try (OrtSession session = environment.createSession(file.toString(), options);
           OnnxTensor image =
               OnnxTensor.createTensor(environment, DirectFloats.allocate(pixels), shape);
           OrtSession.Result result =
@@ -51,6 +56,17 @@ public final class FoldProbe {
       }
     } catch (OrtException e) {
       throw ModelRunner.failed("the model that follows the channels", e);
+    } finally {
+      file.toFile().delete();
+    }
+  }
+
+  /** From a file, ONNX Runtime needs one copy of the model less than from bytes. */
+  private static Path written(byte[] model) {
+    try {
+      return Files.write(Files.createTempFile("noisyquant-folds", ".onnx"), model);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 }

@@ -48,6 +48,9 @@ final class MemoryEstimate {
   private static final long SESSION = 16 * MIB;
   private static final double SESSION_SHARE = 1.4;
 
+  /** Model files that the session takes which looks for folds, while it is opened. */
+  private static final int PROBE = 3;
+
   /** Activations between the taps, as multiples of the largest tap. */
   private static final int BETWEEN = 6;
 
@@ -109,7 +112,7 @@ final class MemoryEstimate {
     return new MemoryPlan(
         List.copyOf(passes),
         SPARK + 5 * file + 4 * quantized,
-        JVM + session(file),
+        JVM + SESSION + PROBE * file,
         file + 2 * quantized);
   }
 
