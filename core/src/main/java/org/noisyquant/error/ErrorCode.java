@@ -79,6 +79,13 @@ public enum ErrorCode {
       "this jar has no working ONNX Runtime library for {system} on {processor}, only for"
           + " {systems}; run it there, or set {property} to a folder with the libraries for"
           + " this machine"),
+  /** The executors, or this JVM, have less memory than the calibration needs. */
+  PLAN_TOO_LARGE(
+      2,
+      "the pass {pass} needs about {number} MiB {where} for {number} tasks at a time ({shares}),"
+          + " {which} has {number}: {remedy}",
+      "the driver needs about {number} MiB of heap, and has {number}: set spark.driver.memory to"
+          + " {size}"),
   /** The output folder holds results, or files that are not ours. */
   OUTPUT_EXISTS(
       2,

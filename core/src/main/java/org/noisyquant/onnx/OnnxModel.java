@@ -7,6 +7,7 @@ import ai.onnx.proto.OnnxMl.TensorShapeProto.Dimension;
 import ai.onnx.proto.OnnxMl.ValueInfoProto;
 import com.google.protobuf.InvalidProtocolBufferException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -25,6 +26,8 @@ import org.noisyquant.graph.ModelGraph;
  * the arrays it returns are copies of the caller.
  */
 public final class OnnxModel {
+  private static final int READ_BYTES = 1 << 20;
+
   private final ModelProto proto;
   private final OnnxFile file;
   private final long limit;
@@ -87,8 +90,7 @@ public final class OnnxModel {
             file.toString(),
             "the file is larger than 2 GB; export it again with its weights in external data");
       }
-      return parse(
-          Files.readAllBytes(file), file.toString(), file.toAbsolutePath().getParent(), limit);
+      return parse(bytes(file), file.toString(), file.toAbsolutePath().getParent(), limit);
     } catch (NoSuchFileException e) {
       throw notFound(file, "does not exist");
     } catch (IOException e) {
@@ -108,6 +110,22 @@ public final class OnnxModel {
    */
   public static OnnxModel parse(byte[] bytes, String where) {
     return parse(bytes.clone(), where, null, OnnxFile.LIMIT);
+  }
+
+  /** In pieces: the JDK keeps an off-heap buffer, as large as a read was, for each thread. */
+  private static byte[] bytes(Path file) throws IOException {
+    byte[] bytes = new byte[(int) Files.size(file)];
+    try (InputStream in = Files.newInputStream(file)) {
+      int read = 0;
+      while (read < bytes.length) {
+        int more = in.read(bytes, read, Math.min(READ_BYTES, bytes.length - read));
+        if (more < 0) {
+          return Arrays.copyOf(bytes, read);
+        }
+        read += more;
+      }
+    }
+    return bytes;
   }
 
   /**
@@ -258,6 +276,11 @@ public final class OnnxModel {
   /** The model as it is stored, with a data file only if it is too large without. */
   public OnnxFile file() {
     return file;
+  }
+
+  /** {@link OnnxFile#size} of {@link #file()}. */
+  public long size() {
+    return file.size();
   }
 
   /** A model that was made from this one, as it is stored. */

@@ -15,6 +15,7 @@ import org.noisyquant.onnx.SquaredProductModel;
  */
 public final class MatMulRunner implements AutoCloseable {
   private final OrtSession session;
+  private final IdleBuffers<Buffers> idle = new IdleBuffers<>();
 
   private MatMulRunner(OrtSession session) {
     this.session = session;
@@ -50,18 +51,14 @@ public final class MatMulRunner implements AutoCloseable {
     }
   }
 
-  /**
-   * Opens a run for left operands of up to {@code maxValues} values.
-   *
-   * @param maxValues rows times inner size of the largest left operand
-   * @param maxRows rows of the largest left operand
-   */
-  public Run newRun(int maxValues, int maxRows) {
-    return new Run(maxValues, maxRows);
+  /** Opens a run. Its off-heap buffers grow with the largest left operand. */
+  public Run newRun() {
+    return new Run();
   }
 
   @Override
   public void close() {
+    idle.close();
     ProductSession.close(session);
   }
 
@@ -86,15 +83,20 @@ public final class MatMulRunner implements AutoCloseable {
     }
   }
 
-  /** Repeated products with reused buffers. Not thread-safe. */
-  public final class Run {
-    private final FloatBuffer left;
-    private final FloatBuffer result;
-
-    private Run(int maxValues, int maxRows) {
-      left = DirectFloats.allocate(maxValues);
-      result = DirectFloats.allocate(maxRows);
+  /** Left operand and result, as large as they have been needed. */
+  private record Buffers(GrowingFloats left, GrowingFloats result) implements AutoCloseable {
+    @Override
+    public void close() {
+      // The collector frees them with their runner.
     }
+  }
+
+  /** Repeated products with buffers that the next run takes over. Not thread-safe. */
+  public final class Run implements AutoCloseable {
+    private Buffers buffers =
+        idle.take().orElseGet(() -> new Buffers(new GrowingFloats(), new GrowingFloats()));
+
+    private Run() {}
 
     /**
      * Computes ‖a_t·B‖² for each row of A.
@@ -105,7 +107,8 @@ public final class MatMulRunner implements AutoCloseable {
      */
     public void squaredRowNorms(float[] a, int rows, Matrix b, float[] norms) {
       int values = rows * b.inner;
-      left.put(0, a, 0, values);
+      FloatBuffer left = buffers.left.atLeast(values).put(0, a, 0, values);
+      FloatBuffer result = buffers.result.atLeast(rows);
       OrtEnvironment environment = OrtEnvironment.getEnvironment();
       try (OnnxTensor leftTensor =
               OnnxTensor.createTensor(
@@ -122,6 +125,14 @@ public final class MatMulRunner implements AutoCloseable {
         throw ProductSession.failed(e);
       }
       result.get(0, norms, 0, rows);
+    }
+
+    @Override
+    public void close() {
+      if (buffers != null) {
+        idle.leave(buffers);
+        buffers = null;
+      }
     }
   }
 }

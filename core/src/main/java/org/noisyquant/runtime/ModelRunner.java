@@ -1,12 +1,10 @@
 package org.noisyquant.runtime;
 
-import ai.onnxruntime.OnnxTensor;
 import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtSession;
 import java.nio.FloatBuffer;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,6 +20,7 @@ public final class ModelRunner implements AutoCloseable {
   private final String where;
   private final OrtSession session;
   private final String input;
+  private final Map<Format, IdleBuffers<ImageBuffers>> idle = new HashMap<>();
 
   private ModelRunner(String where, OrtSession session, String input) {
     this.where = where;
@@ -34,6 +33,10 @@ public final class ModelRunner implements AutoCloseable {
    *
    * <p>Integer products of quantized models are computed without the 16-bit saturation of CPUs
    * without VNNI, so that a quantized model is judged by what it says, not by the machine.
+   *
+   * <p>ONNX Runtime keeps its arena of activations. Images go one by one, so that it stops growing
+   * with the first image of every task that runs at a time; without it, shrunk after each run, or
+   * with the weights outside of it, the peak is the same.
    *
    * @param threads threads of one run
    * @throws NoisyQuantException MODEL_RUN_FAILED if ONNX Runtime refuses the model
@@ -70,11 +73,14 @@ public final class ModelRunner implements AutoCloseable {
    * @param outputs names of the outputs to compute, in this order
    */
   public Run newRun(int height, int width, List<String> outputs) {
-    return new Run(height, width, outputs);
+    return new Run(new Format(height, width, List.copyOf(outputs)));
   }
 
   @Override
   public void close() {
+    synchronized (idle) {
+      idle.values().forEach(IdleBuffers::close);
+    }
     try {
       session.close();
     } catch (OrtException e) {
@@ -93,27 +99,33 @@ public final class ModelRunner implements AutoCloseable {
             + "; check that the model runs in ONNX Runtime on its own");
   }
 
+  private IdleBuffers<ImageBuffers> idle(Format format) {
+    synchronized (idle) {
+      return idle.computeIfAbsent(format, f -> new IdleBuffers<>());
+    }
+  }
+
+  /** What buffers are made for. */
+  private record Format(int height, int width, List<String> outputs) {}
+
   /**
-   * Repeated runs with the same input size: input and outputs live in off-heap buffers that are
-   * allocated at the first run and reused. Not thread-safe.
+   * Repeated runs with the same input size: input and outputs live in off-heap buffers, which the
+   * next run of that size and these outputs takes over. Not thread-safe.
    */
   public final class Run implements AutoCloseable {
-    private final List<String> outputs;
+    private final Format format;
     private final int pixels;
-    private final FloatBuffer pixelBuffer;
-    private final OnnxTensor pixelTensor;
-    private final Map<String, OnnxTensor> pinned = new HashMap<>();
-    private final List<FloatBuffer> buffers = new ArrayList<>();
-    private final List<long[]> shapes = new ArrayList<>();
+    private ImageBuffers buffers;
 
-    private Run(int height, int width, List<String> outputs) {
-      this.outputs = List.copyOf(outputs);
-      pixels = 3 * height * width;
-      pixelBuffer = DirectFloats.allocate(pixels);
+    private Run(Format format) {
+      this.format = format;
+      pixels = 3 * format.height * format.width;
+      buffers = idle(format).take().orElseGet(this::newBuffers);
+    }
+
+    private ImageBuffers newBuffers() {
       try {
-        pixelTensor =
-            OnnxTensor.createTensor(
-                OrtEnvironment.getEnvironment(), pixelBuffer, new long[] {1, 3, height, width});
+        return new ImageBuffers(format.height, format.width);
       } catch (OrtException e) {
         throw failed(where, e);
       }
@@ -129,13 +141,8 @@ public final class ModelRunner implements AutoCloseable {
       if (image.length != pixels) {
         throw new IllegalArgumentException(image.length + " values for " + pixels + " pixels");
       }
-      pixelBuffer.put(0, image);
-      Map<String, OnnxTensor> inputs = Map.of(input, pixelTensor);
       try {
-        if (pinned.isEmpty()) {
-          pinOutputs(inputs);
-        }
-        session.run(inputs, Set.of(), pinned).close();
+        buffers.run(session, input, format.outputs, image);
       } catch (OrtException e) {
         throw failed(where, e);
       }
@@ -143,17 +150,17 @@ public final class ModelRunner implements AutoCloseable {
 
     /** Shape of an output of the last run, batch axis included. */
     public long[] shape(int output) {
-      return shapes.get(output).clone();
+      return buffers.shape(output).clone();
     }
 
     /** Number of values of an output of the last run. */
     public int size(int output) {
-      return buffers.get(output).capacity();
+      return buffers.output(output).capacity();
     }
 
     /** Copies an output of the last run to the start of {@code target}. */
     public void copyTo(int output, float[] target) {
-      FloatBuffer buffer = buffers.get(output);
+      FloatBuffer buffer = buffers.output(output);
       buffer.get(0, target, 0, buffer.capacity());
     }
 
@@ -166,22 +173,15 @@ public final class ModelRunner implements AutoCloseable {
 
     @Override
     public void close() {
-      pixelTensor.close();
-      pinned.values().forEach(OnnxTensor::close);
-    }
-
-    private void pinOutputs(Map<String, OnnxTensor> inputs) throws OrtException {
-      try (OrtSession.Result first = session.run(inputs, Set.copyOf(outputs))) {
-        for (String name : outputs) {
-          OnnxTensor tensor = (OnnxTensor) first.get(name).orElseThrow();
-          long[] shape = tensor.getInfo().getShape();
-          long size = tensor.getInfo().getNumElements();
-          FloatBuffer buffer = DirectFloats.allocate(Math.toIntExact(size));
-          buffers.add(buffer);
-          shapes.add(shape);
-          pinned.put(name, OnnxTensor.createTensor(OrtEnvironment.getEnvironment(), buffer, shape));
-        }
+      if (buffers == null) {
+        return;
       }
+      if (buffers.isComplete()) {
+        idle(format).leave(buffers);
+      } else {
+        buffers.close();
+      }
+      buffers = null;
     }
   }
 }

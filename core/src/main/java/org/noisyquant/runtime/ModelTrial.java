@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.security.CodeSource;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
@@ -22,9 +23,11 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Collectors;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.graph.ModelGraph;
+import org.noisyquant.onnx.ActivationTaps;
 import org.noisyquant.onnx.OnnxFile;
 import org.noisyquant.onnx.OnnxModel;
 
@@ -66,13 +69,21 @@ public final class ModelTrial implements AutoCloseable {
   }
 
   /**
-   * Runs one FP32 model, as {@link #run} does.
+   * Runs one FP32 model, as {@link #run} does, with all its sites as outputs.
    *
    * @param name how to call it in messages
+   * @return how many values the activation of each site has for one image, in the order of the
+   *     sites; nothing where models cannot be tried
    */
-  public static void once(String name, OnnxModel model) {
+  public static Optional<List<Long>> once(String name, OnnxModel model) {
+    ModelGraph graph = model.graph();
+    List<String> outputs = new ArrayList<>(List.of(graph.output()));
+    graph.sites().forEach(site -> outputs.add(site.tensor()));
+    OnnxFile tapped = ActivationTaps.addTo(model, outputs.subList(1, outputs.size()));
     try (ModelTrial trial = open()) {
-      trial.run(name, model.file(), model.graph());
+      return trial
+          .run(name, tapped, graph.height(), graph.width(), outputs)
+          .map(sizes -> sizes.subList(1, sizes.size()));
     }
   }
 
@@ -86,23 +97,24 @@ public final class ModelTrial implements AutoCloseable {
    *     or does not finish; MODEL_UNSUPPORTED if it has not one input
    */
   public void run(String name, OnnxFile model, ModelGraph graph) {
-    run(name, model, graph.height(), graph.width(), graph.output());
+    run(name, model, graph.height(), graph.width(), List.of(graph.output()));
   }
 
-  void run(String name, OnnxFile model, int height, int width, String output) {
+  /** Returns how many values each output has. */
+  Optional<List<Long>> run(String name, OnnxFile model, int height, int width, List<String> outputs) {
     Optional<List<Path>> classPath = classPath();
     if (classPath.isEmpty()) {
-      return;
+      return Optional.empty();
     }
     Path file = folder.write("model.onnx", model);
     try {
       if (process == null && !start(classPath.get())) {
-        return;
+        return Optional.empty();
       }
-      questions.write(
-          height + " " + width + " " + encoded(output) + " " + encoded(file.toString()) + "\n");
+      String encoded = outputs.stream().map(ModelTrial::encoded).collect(Collectors.joining(","));
+      questions.write(height + " " + width + " " + encoded + " " + encoded(file.toString()) + "\n");
       questions.flush();
-      check(name, answer(name));
+      return Optional.of(sizes(name, answer(name)));
     } catch (IOException e) {
       throw crashed(name, "");
     }
@@ -202,8 +214,8 @@ public final class ModelTrial implements AutoCloseable {
     }
   }
 
-  private void check(String name, String answer) {
-    if (!answer.equals(TrialProcess.OK)) {
+  private List<Long> sizes(String name, String answer) {
+    if (!answer.startsWith(TrialProcess.OK)) {
       int space = answer.indexOf(' ');
       throw new NoisyQuantException(
           ErrorCode.valueOf(answer.substring(0, space)),
@@ -211,6 +223,9 @@ public final class ModelTrial implements AutoCloseable {
               .substring(space + 1)
               .replace(folder.path().resolve("model.onnx").toString(), name));
     }
+    return Arrays.stream(answer.substring(TrialProcess.OK.length()).split(","))
+        .map(Long::valueOf)
+        .toList();
   }
 
   private NoisyQuantException crashed(String name, String last) {

@@ -25,6 +25,7 @@ public final class MomentsRunner implements AutoCloseable {
   private static final int BLOCK_VALUES = 1 << 17;
 
   private final OrtSession session;
+  private final IdleBuffers<Buffers> idle = new IdleBuffers<>();
 
   private MomentsRunner(OrtSession session) {
     this.session = session;
@@ -39,22 +40,38 @@ public final class MomentsRunner implements AutoCloseable {
     return new MomentsRunner(ProductSession.open(TokenProductsModel.bytes(), threads));
   }
 
-  /** Opens a run. Its off-heap buffers grow with the largest image and are then reused. */
+  /** Opens a run. Its off-heap buffers grow with the largest image. */
   public Run newRun() {
     return new Run();
   }
 
   @Override
   public void close() {
+    idle.close();
     ProductSession.close(session);
   }
 
-  /** Repeated products with reused buffers. Not thread-safe. */
-  public final class Run implements TokenProducts {
-    private final LongBuffer range =
-        ByteBuffer.allocateDirect(2 * Long.BYTES).order(ByteOrder.nativeOrder()).asLongBuffer();
-    private FloatBuffer operand = DirectFloats.allocate(0);
-    private FloatBuffer result = DirectFloats.allocate(0);
+  /** The operand [tokens, columns], a block of products, and which rows the block has. */
+  private record Buffers(LongBuffer range, GrowingFloats operand, GrowingFloats result)
+      implements AutoCloseable {
+    private static Buffers empty() {
+      return new Buffers(
+          ByteBuffer.allocateDirect(2 * Long.BYTES).order(ByteOrder.nativeOrder()).asLongBuffer(),
+          new GrowingFloats(),
+          new GrowingFloats());
+    }
+
+    @Override
+    public void close() {
+      // The collector frees them with their runner.
+    }
+  }
+
+  /** Repeated products with buffers that the next run takes over. Not thread-safe. */
+  public final class Run implements TokenProducts, AutoCloseable {
+    private Buffers buffers = idle.take().orElseGet(Buffers::empty);
+    private FloatBuffer operand;
+    private FloatBuffer result;
     private float[] row = new float[0];
     private float[] quantized = new float[0];
     private float[] cross = new float[0];
@@ -103,10 +120,12 @@ public final class MomentsRunner implements AutoCloseable {
         OrtEnvironment environment, OnnxTensor rowsTensor, int from, int to, int width)
         throws OrtException {
       int height = to - from;
-      range.put(0, from).put(1, to);
+      buffers.range.put(0, from).put(1, to);
       long[] one = {1};
-      try (OnnxTensor fromTensor = OnnxTensor.createTensor(environment, range.slice(0, 1), one);
-          OnnxTensor toTensor = OnnxTensor.createTensor(environment, range.slice(1, 1), one);
+      try (OnnxTensor fromTensor =
+              OnnxTensor.createTensor(environment, buffers.range.slice(0, 1), one);
+          OnnxTensor toTensor =
+              OnnxTensor.createTensor(environment, buffers.range.slice(1, 1), one);
           OnnxTensor resultTensor =
               OnnxTensor.createTensor(
                   environment, result.slice(0, height * width), new long[] {height, width})) {
@@ -135,18 +154,20 @@ public final class MomentsRunner implements AutoCloseable {
     }
 
     private void reserve(int tokens, int channels, int columns, int block) {
-      int values = Math.multiplyExact(tokens, columns);
-      if (operand.capacity() < values) {
-        operand = DirectFloats.allocate(values);
-      }
-      int products = Math.multiplyExact(block, columns);
-      if (result.capacity() < products) {
-        result = DirectFloats.allocate(products);
-      }
+      operand = buffers.operand.atLeast(Math.multiplyExact(tokens, columns));
+      result = buffers.result.atLeast(Math.multiplyExact(block, columns));
       if (row.length < channels) {
         row = new float[channels];
         quantized = new float[channels];
         cross = new float[channels];
+      }
+    }
+
+    @Override
+    public void close() {
+      if (buffers != null) {
+        idle.leave(buffers);
+        buffers = null;
       }
     }
   }

@@ -9,20 +9,17 @@ import org.noisyquant.runtime.MatMulRunner;
  * x)·Wq)². Candidates are scored in batches of bounded size, so memory does not depend on how many
  * there are. Not thread-safe: one per task.
  */
-public final class CandidateScorer {
+public final class CandidateScorer implements AutoCloseable {
   /** Values of one batch; 2 MiB of floats stay near the cache. */
   private static final int BATCH_VALUES = 1 << 19;
 
-  private final MatMulRunner runner;
-  private MatMulRunner.Run run;
-  private int runValues;
-  private int runRows;
+  private final MatMulRunner.Run run;
   private float[] errors = new float[0];
   private float[] norms = new float[0];
 
   /** A scorer that multiplies with this runner. */
   public CandidateScorer(MatMulRunner runner) {
-    this.runner = runner;
+    run = runner.newRun();
   }
 
   /**
@@ -96,12 +93,16 @@ public final class CandidateScorer {
   }
 
   private void reserve(int values, int rows) {
-    if (run == null || values > runValues || rows > runRows) {
-      runValues = Math.max(values, runValues);
-      runRows = Math.max(rows, runRows);
-      run = runner.newRun(runValues, runRows);
-      errors = new float[runValues];
-      norms = new float[runRows];
+    if (values > errors.length) {
+      errors = new float[values];
     }
+    if (rows > norms.length) {
+      norms = new float[rows];
+    }
+  }
+
+  @Override
+  public void close() {
+    run.close();
   }
 }

@@ -50,6 +50,9 @@ public final class ChannelHistograms {
   /** Bytes of a count, at most. */
   private static final int MAX_VARINT = 5;
 
+  /** Exponent, scale, minimum and maximum. */
+  private static final int CHANNEL_BYTES = 16;
+
   private static final int TILE_TOKENS = TILE_VALUES / LINE_FLOATS;
 
   private final int channels;
@@ -88,6 +91,11 @@ public final class ChannelHistograms {
       throw new IllegalArgumentException("channels must be positive: " + channels);
     }
     return new ChannelHistograms(channels);
+  }
+
+  /** Bytes of heap that histograms take. */
+  public static long bytes(int channels) {
+    return channels * ((Integer.BYTES + 1L) * BINS + CHANNEL_BYTES);
   }
 
   /**

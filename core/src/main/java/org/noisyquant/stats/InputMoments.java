@@ -109,6 +109,16 @@ public final class InputMoments {
   }
 
   /**
+   * Bytes that moments take: 4·C², 12·C² with cross products.
+   *
+   * @param channels C
+   * @param cross whether with E[z_i·x_j]
+   */
+  public static long bytes(int channels, boolean cross) {
+    return (cross ? 12L : 4L) * channels * channels;
+  }
+
+  /**
    * Adds one image. After an error from {@code products} this object must be discarded.
    *
    * @param z quantized input [tokens, channels], row-major

@@ -80,6 +80,19 @@ public final class SiteStatistics {
   }
 
   /**
+   * Bytes of heap that statistics take once an image of each part was added.
+   *
+   * @param channels C
+   * @param prefixTokens of each image
+   * @param heldOut whether there are images of that part
+   */
+  public static long bytes(int channels, int prefixTokens, boolean heldOut) {
+    long groups = prefixTokens > 0 ? 2 : 1;
+    long parts = heldOut ? 2 : 1;
+    return groups * parts * ChannelHistograms.bytes(channels);
+  }
+
+  /**
    * Adds one image.
    *
    * @param part the part the image belongs to

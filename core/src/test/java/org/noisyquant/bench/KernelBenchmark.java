@@ -164,7 +164,7 @@ public final class KernelBenchmark implements AutoCloseable {
       flops += 2.0 * activations.get(i).length * columns;
     }
     float[] norms = new float[largest()];
-    MatMulRunner.Run run = products.newRun(largest(), largest());
+    MatMulRunner.Run run = products.newRun();
     kernels.put(
         "MatMulRunner.squaredRowNorms",
         new Kernel(

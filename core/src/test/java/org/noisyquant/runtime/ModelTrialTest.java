@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.onnx.OnnxFile;
+import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.testing.GraphBuilder;
 import org.noisyquant.testing.TestData;
 
@@ -39,7 +40,7 @@ class ModelTrialTest {
                     OnnxFile.of(TestData.fashionBytes("fashion_vit.onnx")),
                     28,
                     28,
-                    "logits"))
+                    List.of("logits")))
         .doesNotThrowAnyException();
   }
 
@@ -54,7 +55,7 @@ class ModelTrialTest {
             .bytes();
 
     assertThatExceptionOfType(NoisyQuantException.class)
-        .isThrownBy(() -> trial.run("two-inputs.onnx", OnnxFile.of(model), 4, 4, "logits"))
+        .isThrownBy(() -> trial.run("two-inputs.onnx", OnnxFile.of(model), 4, 4, List.of("logits")))
         .withMessageContaining("two-inputs.onnx")
         .withMessageContaining("shape")
         .satisfies(e -> assertThat(e.code()).isEqualTo(ErrorCode.MODEL_UNSUPPORTED));
@@ -72,7 +73,7 @@ class ModelTrialTest {
             .bytes();
 
     assertThatExceptionOfType(NoisyQuantException.class)
-        .isThrownBy(() -> trial.run("deadly.onnx", OnnxFile.of(model), 4, 4, "logits"))
+        .isThrownBy(() -> trial.run("deadly.onnx", OnnxFile.of(model), 4, 4, List.of("logits")))
         .withMessageContaining("ONNX Runtime crashed on model deadly.onnx")
         .satisfies(e -> assertThat(e.code()).isEqualTo(ErrorCode.MODEL_RUN_FAILED));
     aModelThatRunsPasses();
@@ -83,9 +84,21 @@ class ModelTrialTest {
     try (ModelTrial impatient = ModelTrial.open(Duration.ofMillis(1))) {
       OnnxFile model = OnnxFile.of(TestData.fashionBytes("fashion_vit.onnx"));
       assertThatExceptionOfType(NoisyQuantException.class)
-          .isThrownBy(() -> impatient.run("slow.onnx", model, 28, 28, "logits"))
+          .isThrownBy(() -> impatient.run("slow.onnx", model, 28, 28, List.of("logits")))
           .withMessageContaining("slow.onnx did not come back")
           .satisfies(e -> assertThat(e.code()).isEqualTo(ErrorCode.MODEL_RUN_FAILED));
     }
+  }
+
+  @Test
+  void aModelThatRunsTellsHowManyValuesEachSiteHas() {
+    OnnxModel model = OnnxModel.read(TestData.fashion("fashion_vit.onnx"));
+
+    List<Long> values = ModelTrial.once("fashion_vit.onnx", model).orElseThrow();
+
+    assertThat(values).hasSameSizeAs(model.graph().sites());
+    // 49 patches of 4 x 4 pixels and a class token; the classifier sees the latter alone.
+    assertThat(values.get(0)).isEqualTo(50L * model.graph().sites().get(0).channels());
+    assertThat(values.get(24)).isEqualTo(model.graph().sites().get(24).channels());
   }
 }

@@ -83,7 +83,7 @@ public class KernelMicrobenchmark {
     }
     objective = SiteObjective.of(products, OutputWeights.joined(CHANNELS, List.of(weight)));
     factor = products.matrix(weight, CHANNELS, OUTPUTS);
-    product = products.newRun(VALUES, TOKENS);
+    product = products.newRun();
     float[] unit = NoisyBias.unit(1, 0, CHANNELS);
     for (int k = 0; k < CANDIDATES; k++) {
       float step = 0.02f + 0.001f * k;

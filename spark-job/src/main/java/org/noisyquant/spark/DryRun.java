@@ -72,6 +72,8 @@ final class DryRun {
     Estimators.of(config, false).checkStatistics(spark, plan, inputs.calibration().isPresent());
     config.statistics().path().ifPresent(path -> line("statistics", "those in %s fit", path));
     line("evaluation", "%s", evaluation(inputs));
+    ExecutorMemory limits = ExecutorMemory.of(spark);
+    inputs.memory().ifPresent(memory -> line("memory", "%s", limits.sentence(memory)));
     line("output", "%s can be written", config.output().path());
     inputs
         .calibration()

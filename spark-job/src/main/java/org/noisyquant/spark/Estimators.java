@@ -47,6 +47,7 @@ final class Estimators {
         .setDamping(config.weights().damping())
         .setMomentsTokenFraction(config.weights().tokenFraction())
         .setMomentsMemory((long) config.weights().memoryMiB() << 20)
+        .setStatisticsMemory((long) config.statistics().memoryMiB() << 20)
         .setHeldOutFraction(config.images().heldOutFraction())
         .setMaxBadFraction(config.images().maxBadFraction())
         .setSeed(config.job().seed());

@@ -25,8 +25,8 @@ final class InspectCommand implements JobCommand {
   @Override
   public CommandSpec spec() {
     String help =
-        "Lists what can be quantized in a model, what cannot and why. Needs no images, writes"
-            + " nothing.";
+        "Lists what can be quantized in a model, what cannot and why, and the memory that it takes."
+            + " Needs no images, writes nothing.";
     return CommandArguments.withJson(
         CommandArguments.withConfig(CommandArguments.spec(name(), help, KEYS, REQUIRED)));
   }

@@ -48,7 +48,8 @@ public record JobConfig(
   public record Images(String path, int count, double maxBadFraction, double heldOutFraction) {}
 
   /** {@code statistics}; those to merge are for {@code merge} only. */
-  public record Statistics(Optional<String> path, Optional<String> reference, List<String> merge) {}
+  public record Statistics(
+      Optional<String> path, Optional<String> reference, List<String> merge, int memoryMiB) {}
 
   /** {@code evaluation}. */
   public record Evaluation(
@@ -231,7 +232,8 @@ public record JobConfig(
         new Statistics(
             optional(reader.text(JobKey.STATISTICS_PATH)),
             optional(reader.text(JobKey.STATISTICS_REFERENCE)),
-            reader.texts(JobKey.STATISTICS_MERGE));
+            reader.texts(JobKey.STATISTICS_MERGE),
+            reader.integer(JobKey.STATISTICS_MEMORY, 1, 1_000_000));
     Evaluation evaluation =
         new Evaluation(
             optional(reader.text(JobKey.EVALUATION_PATH)),

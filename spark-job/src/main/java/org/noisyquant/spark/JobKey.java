@@ -97,6 +97,7 @@ enum JobKey {
   DAMPING("weights.damping"),
   MOMENTS_TOKEN_FRACTION("weights.tokenFraction"),
   MOMENTS_MEMORY("weights.memoryMiB"),
+  STATISTICS_MEMORY("statistics.memoryMiB"),
   SEARCH_OBJECTIVE(
       "search.objective",
       "--objective",

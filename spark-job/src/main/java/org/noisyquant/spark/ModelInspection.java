@@ -23,7 +23,17 @@ import org.noisyquant.spark.io.ModelFiles;
  * Add, and what is left in floating point and why. Runs the model once, to see how channels move.
  */
 final class ModelInspection implements InspectStep {
-  @JsonPropertyOrder({"model", "sha256", "input", "output", "explicitAdds", "sites", "skipped"})
+  @JsonInclude(JsonInclude.Include.NON_NULL)
+  @JsonPropertyOrder({
+    "model",
+    "sha256",
+    "input",
+    "output",
+    "explicitAdds",
+    "sites",
+    "skipped",
+    "memory"
+  })
   private record Report(
       String model,
       String sha256,
@@ -31,7 +41,8 @@ final class ModelInspection implements InspectStep {
       Port output,
       long explicitAdds,
       List<SiteLine> sites,
-      List<ModelGraph.SkippedLayer> skipped) {}
+      List<ModelGraph.SkippedLayer> skipped,
+      MemoryTable memory) {}
 
   private record Port(String name, List<Object> shape) {}
 
@@ -98,7 +109,11 @@ final class ModelInspection implements InspectStep {
   public String describe(JobConfig config, Configuration hadoop, boolean json) {
     String path = config.model().path();
     OnnxModel model = ModelFiles.model(hadoop, path);
-    ModelTrial.once(path, model);
+    MemoryTable memory =
+        ModelTrial.once(path, model)
+            .flatMap(values -> Estimators.of(config, false).memoryPlan(model, values))
+            .map(plan -> MemoryTable.of(plan, ExecutorMemory.configured()))
+            .orElse(null);
     ModelGraph graph = model.graph();
     // Without the flag a model can be inspected on its own.
     config
@@ -118,7 +133,8 @@ final class ModelInspection implements InspectStep {
             new Port(graph.output(), List.of("batch", graph.classes())),
             sites.stream().filter(SiteLine::needsAdd).count(),
             sites,
-            graph.skipped());
+            graph.skipped(),
+            memory);
     return json ? toJson(report) : toText(report);
   }
 
@@ -184,6 +200,9 @@ final class ModelInspection implements InspectStep {
               skipped.name(),
               skipped.operator(),
               skipped.reason()));
+    }
+    if (report.memory() != null) {
+      text.append("\n\n").append(report.memory().toText()).append('\n');
     }
     long quantized = report.sites().stream().filter(SiteLine::quantized).count();
     return text.append(

@@ -56,6 +56,8 @@ class DryRunIT {
         .contains("preset best, search guided, noise optimized, weights gptq, 3 image passes")
         .contains("5 of ", "on the held-out images, without labels", "can be written")
         .contains("the FP32 model says class ")
+        .containsPattern(
+            "memory +\\d+ tasks at a time: \\d+ of \\d+ MiB of heap \\(pass statistics\\)")
         .contains("nothing was computed")
         .doesNotContain("WARNING");
     assertThat(ended.output()).doesNotExist();

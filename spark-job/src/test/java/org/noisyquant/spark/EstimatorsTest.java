@@ -106,6 +106,7 @@ class EstimatorsTest {
     "weights.damping, 0.5, damping, 0.5",
     "weights.tokenFraction, 0.75, momentsTokenFraction, 0.75",
     "weights.memoryMiB, 3000, momentsMemory, 3145728000",
+    "statistics.memoryMiB, 3000, statisticsMemory, 3145728000",
     "images.heldOutFraction, 0.25, heldOutFraction, 0.25",
     "images.maxBadFraction, 0.5, maxBadFraction, 0.5",
     "job.seed, 9, seed, 9",

@@ -91,6 +91,22 @@ class GuidedSearchIT {
     assertSame(small, of("best"));
   }
 
+  @Test
+  void statisticsInManyPassesChangeNoByte() {
+    Ended small =
+        calibrate("small-statistics", keys("best") + "noisyquant.statistics.memoryMiB = 1");
+    assertSame(small, of("best"));
+    for (String table : List.of("statistics/sites.parquet", "statistics/images.parquet")) {
+      assertThat(rows(small, table)).as(table).isNotEmpty().isEqualTo(rows(of("best"), table));
+    }
+  }
+
+  /** The rows of a table in the order of their first column, as JSON. */
+  private static List<String> rows(Ended ended, String table) {
+    Dataset<Row> rows = parquet(ended, table);
+    return rows.sort(rows.columns()[0]).toJSON().collectAsList();
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"balanced", "best"})
   void noiseIsChosenOnlyWhereItHelpsOnBothParts(String preset) {

@@ -63,6 +63,7 @@ class JobConfigTest {
         .isEqualTo(
             new JobConfig.Search(
                 JobConfig.Search.Mode.GUIDED, Objective.OUTPUT, 0.1, true, 1, 100, 40, 50));
+    assertThat(config.statistics()).isEqualTo(new JobConfig.Statistics(2048));
     assertThat(config.noise()).isEqualTo(new JobConfig.Noise(NoiseKind.OPTIMIZED, true));
     assertThat(config.weights())
         .isEqualTo(new JobConfig.Weights(WeightRounding.MSE, false, true, 0.01, 0.25, 512));
@@ -137,6 +138,7 @@ class JobConfigTest {
     "images.maxBadFraction, -0.1, from 0 to 1",
     "images.heldOutFraction, 1, from 0 to below 1",
     "evaluation.bootstrapReplicates, 0, from 1 to 100000",
+    "statistics.memoryMiB, 0, from 1 to 1000000",
     "quantization.weightBits, 1, from 2 to 8",
     "quantization.weightBits, 9, from 2 to 8",
     "quantization.activationBits, 1, from 2 to 8",

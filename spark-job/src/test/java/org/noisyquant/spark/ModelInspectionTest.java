@@ -65,4 +65,34 @@ class ModelInspectionTest {
         .contains("an Add: folding is switched off")
         .endsWith("24 of 25 sites are quantized; the noise of 24 of them needs an Add");
   }
+
+  @Test
+  void theMemoryOfEveryPassIsPredicted() throws IOException {
+    JsonNode memory =
+        new ObjectMapper().readTree(inspect("fashion_vit.onnx", true, Map.of())).path("memory");
+
+    assertThat(memory.path("local").asBoolean()).isTrue();
+    assertThat(memory.path("passes").findValuesAsText("pass"))
+        .containsExactly("statistics", "solve", "score", "evaluate");
+    JsonNode statistics = memory.path("passes").path(0);
+    assertThat(statistics.path("heap").asLong())
+        .isGreaterThan(memory.path("tasks").asLong() * statistics.path("taskHeap").asLong());
+    assertThat(inspect("fashion_vit.onnx", false, Map.of())).contains("\nstatistics  ");
+  }
+
+  @Test
+  void lessMemoryForStatisticsIsASmallerTask() throws IOException {
+    assertThat(statisticsTask(Map.of("statistics.memoryMiB", 8)))
+        .isLessThan(statisticsTask(Map.of()));
+  }
+
+  private static long statisticsTask(Map<String, Object> keys) throws IOException {
+    return new ObjectMapper()
+        .readTree(inspect("fashion_vit.onnx", true, keys))
+        .path("memory")
+        .path("passes")
+        .path(0)
+        .path("taskHeap")
+        .asLong();
+  }
 }

@@ -140,6 +140,7 @@ class SearchSwitchesIT {
         new Switch(BEST, "weights.damping = 0.01", weights),
         new Switch(BEST, "weights.tokenFraction = 0.5", weights),
         new Switch(BEST, "weights.memoryMiB = 1", nothing),
+        new Switch(BALANCED, "statistics.memoryMiB = 5", nothing),
         new Switch(PAPER, "noise.fold = false", unfolded),
         new Switch(PAPER, "weights.biasCorrection = true", EnumSet.of(BIASES, BASELINE_MODEL)),
         new Switch(PAPER, "weights.rounding = mse", paperLosses),

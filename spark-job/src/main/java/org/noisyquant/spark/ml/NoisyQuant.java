@@ -42,9 +42,11 @@ import org.noisyquant.spark.stage.Calibration;
 import org.noisyquant.spark.stage.CalibrationSettings;
 import org.noisyquant.spark.stage.Checkpoints;
 import org.noisyquant.spark.stage.ImageFile;
+import org.noisyquant.spark.stage.MemoryPlan;
 import org.noisyquant.spark.stage.Observations;
 import org.noisyquant.spark.stage.PixelCheck;
 import org.noisyquant.spark.stage.SearchSettings;
+import org.noisyquant.spark.stage.SitePlan;
 import org.noisyquant.spark.stage.StoredStatistics;
 import org.noisyquant.spark.stage.WeightRules;
 import org.slf4j.Logger;
@@ -254,6 +256,12 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
     return this;
   }
 
+  /** Sets {@link #statisticsMemory()}. */
+  public NoisyQuant setStatisticsMemory(long value) {
+    set(statisticsMemory(), value);
+    return this;
+  }
+
   /** Sets {@link #momentsMemory()}. */
   public NoisyQuant setMomentsMemory(long value) {
     set(momentsMemory(), value);
@@ -392,6 +400,7 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
         plan.sites(),
         searchSettings(),
         weightRules(),
+        value(statisticsMemory(), Long.class),
         value(heldOutFraction(), Double.class),
         value(maxBadFraction(), Double.class),
         value(seed(), Long.class));
@@ -431,6 +440,30 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
         ModelFiles.preprocessing(
             hadoop, path, model.graph(), value(preprocessingPath(), String.class));
     return new FitPlan(model, preprocessing, new SitePlanner(this).plan(model, path));
+  }
+
+  /**
+   * The memory that {@link #fit} would take.
+   *
+   * @param model the one at the model's path
+   * @param siteValues how many values each of its sites has for one image
+   * @return nothing where there is nothing to quantize
+   */
+  public Optional<MemoryPlan> memoryPlan(OnnxModel model, List<Long> siteValues) {
+    List<SitePlan> sites = new SitePlanner(this).selected(model.graph());
+    return sites.isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            MemoryPlan.of(
+                new MemoryPlan.Subject(
+                    model.graph(),
+                    model.size(),
+                    sites,
+                    siteValues,
+                    searchSettings(),
+                    weightRules(),
+                    value(statisticsMemory(), Long.class),
+                    value(heldOutFraction(), Double.class) > 0)));
   }
 
   @Override

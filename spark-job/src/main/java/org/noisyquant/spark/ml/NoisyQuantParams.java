@@ -44,6 +44,7 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
   private final DoubleParam damping;
   private final DoubleParam momentsTokenFraction;
   private final LongParam momentsMemory;
+  private final LongParam statisticsMemory;
   private final DoubleParam heldOutFraction;
   private final DoubleParam maxBadFraction;
   private final LongParam seed;
@@ -147,6 +148,12 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
             "momentsMemory",
             "most bytes of Gram matrices in a task; more sites take more image passes",
             ParamValidators.gt(0));
+    statisticsMemory =
+        new LongParam(
+            this,
+            "statisticsMemory",
+            "most bytes of histograms in a task; more sites take more image passes",
+            ParamValidators.gt(0));
     heldOutFraction =
         new DoubleParam(
             this,
@@ -194,6 +201,7 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
     setDefault(damping, 0.01);
     setDefault(momentsTokenFraction, 0.25);
     setDefault(momentsMemory, 512L << 20);
+    setDefault(statisticsMemory, 2048L << 20);
     setDefault(heldOutFraction, 0.125);
     setDefault(maxBadFraction, 0.05);
     setDefault(seed, 0L);
@@ -341,6 +349,11 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
   /** Share of each image's tokens in the Gram matrices, in (0, 1]. */
   public DoubleParam momentsTokenFraction() {
     return momentsTokenFraction;
+  }
+
+  /** Most bytes of histograms in a task. */
+  public LongParam statisticsMemory() {
+    return statisticsMemory;
   }
 
   /** Most bytes of Gram matrices in a task. */

@@ -7,6 +7,7 @@ import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.graph.ActivationSite;
 import org.noisyquant.graph.ActivationSite.Role;
 import org.noisyquant.graph.LinearLayer;
+import org.noisyquant.graph.ModelGraph;
 import org.noisyquant.graph.SiteSelection;
 import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.spark.stage.SitePlan;
@@ -42,19 +43,7 @@ final class SitePlanner {
     List<ActivationSite> sites = model.graph().sites();
     warnOfUnmatched("include", selection.include(), sites, path);
     warnOfUnmatched("exclude", selection.exclude(), sites, path);
-    int edgeBits = params.value(params.edgeBits(), Integer.class);
-    List<SitePlan> plans = new ArrayList<>();
-    for (ActivationSite site : sites) {
-      if (!selection.selects(site)) {
-        continue;
-      }
-      boolean edge = site.role() == Role.HEAD;
-      plans.add(
-          new SitePlan(
-              withPrefix(site),
-              reduced(edge ? edgeBits : params.value(params.weightBits(), Integer.class)),
-              edge ? edgeBits : params.value(params.activationBits(), Integer.class)));
-    }
+    List<SitePlan> plans = selected(model.graph());
     if (plans.isEmpty()) {
       throw new NoisyQuantException(
           ErrorCode.NO_QUANTIZABLE_LAYER,
@@ -69,6 +58,25 @@ final class SitePlanner {
         model.weight(layer);
         model.bias(layer);
       }
+    }
+    return plans;
+  }
+
+  /** The sites to quantize; there may be none. */
+  List<SitePlan> selected(ModelGraph graph) {
+    SiteSelection selection = selection();
+    int edgeBits = params.value(params.edgeBits(), Integer.class);
+    List<SitePlan> plans = new ArrayList<>();
+    for (ActivationSite site : graph.sites()) {
+      if (!selection.selects(site)) {
+        continue;
+      }
+      boolean edge = site.role() == Role.HEAD;
+      plans.add(
+          new SitePlan(
+              withPrefix(site),
+              reduced(edge ? edgeBits : params.value(params.weightBits(), Integer.class)),
+              edge ? edgeBits : params.value(params.activationBits(), Integer.class)));
     }
     return plans;
   }

@@ -89,7 +89,12 @@ public final class Calibration {
     TappedModel tapped =
         TappedModel.ship(spark, fp32, model, settings.imageInput(), settings.sites());
     Optional<StatisticsResult> pass =
-        observed.images().map(images -> StatisticsStage.run(images, tapped, checkpoints, key));
+        observed
+            .images()
+            .map(
+                images ->
+                    StatisticsStage.run(
+                        images, tapped, settings.statisticsMemory(), checkpoints, key));
     Optional<StatisticsResult> earlier =
         observed.earlier().map(stored -> StatisticsResult.of(stored, settings.sites()));
     List<Row> passImages = images(pass);
@@ -164,7 +169,11 @@ public final class Calibration {
             secondsSearch,
             secondsWeights,
             QuantizedModelWriter.explicitAdds(chosen, folds),
-            statistics::release));
+            () -> {
+              statistics.release();
+              tapped.model().release();
+              fp32.release();
+            }));
   }
 
   private static List<Row> images(Optional<StatisticsResult> statistics) {
@@ -264,7 +273,7 @@ public final class Calibration {
             settings.seed() ^ MOMENT_SALT,
             settings.search().prefixWeight());
     return new MomentsStage(tapped, stage, tokens)
-        .run(images.orElseThrow(), settings.model(), decisions, summaries);
+        .run(images.orElseThrow(), decisions, summaries);
   }
 
   private List<SiteQuantization> quantization(

@@ -16,6 +16,8 @@ import org.noisyquant.result.StatisticsManifest;
  * @param sites what is quantized, in topological order
  * @param search how quantizers and noise are searched
  * @param weights how weights and biases are chosen
+ * @param statisticsMemory most bytes of histograms that a task holds; more sites take more image
+ *     passes
  * @param heldOutFraction share of the images that choices are checked on, in [0, 1)
  * @param maxBadFraction share of unreadable images above which the calibration fails
  * @param seed of the noise, the held-out part and the tokens
@@ -26,6 +28,7 @@ public record CalibrationSettings(
     List<SitePlan> sites,
     SearchSettings search,
     WeightRules weights,
+    long statisticsMemory,
     double heldOutFraction,
     double maxBadFraction,
     long seed) {

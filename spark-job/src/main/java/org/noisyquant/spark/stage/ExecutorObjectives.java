@@ -37,7 +37,7 @@ final class ExecutorObjectives implements AutoCloseable {
 
   private static List<SiteObjective> make(
       ShippedModel fp32, List<SitePlan> sites, LossWeights weights, MatMulRunner products) {
-    OnnxModel model = OnnxModel.read(fp32.path());
+    OnnxModel model = ExecutorModel.of(fp32);
     return sites.stream().map(plan -> SiteObjective.of(products, weights.of(plan, model))).toList();
   }
 }

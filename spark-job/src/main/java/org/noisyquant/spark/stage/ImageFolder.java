@@ -52,8 +52,11 @@ final class ImageFolder implements ImageSource {
   static ImageFolder list(SparkSession spark, String path, String key) {
     ImageLocation location =
         ImageLocation.find(path, key, spark.sparkContext().hadoopConfiguration());
+    // The cache of listings would keep a path, a status and its blocks of every image.
+    SparkSession uncached = spark.newSession();
+    uncached.conf().set("spark.sql.hive.manageFilesourcePartitions", "false");
     String[] files =
-        spark
+        uncached
             .read()
             .format("binaryFile")
             .option("recursiveFileLookup", "true")

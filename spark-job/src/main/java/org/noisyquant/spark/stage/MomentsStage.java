@@ -18,7 +18,6 @@ import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.noisyquant.graph.ActivationSite;
-import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.quant.NoisyQuantizer;
 import org.noisyquant.runtime.MomentsRunner;
 import org.noisyquant.search.SiteDecision;
@@ -44,11 +43,6 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
   private static final StructType PASS =
       new StructType().add("key", DataTypes.IntegerType).add("moments", DataTypes.BinaryType);
 
-  /** Of z·zᵀ and z·xᵀ, a square of channels each; the first is symmetric. */
-  private static final long BYTES_OF_PRODUCT = 4;
-
-  private static final long BYTES_OF_CROSS_PRODUCT = 8;
-
   /**
    * A site and a variant of it, in one pass.
    *
@@ -69,19 +63,13 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
    * @param images rows of {@link ImageFile#SCHEMA}
    */
   List<SiteWeights> run(
-      Dataset<Row> images,
-      OnnxModel model,
-      List<SiteDecision> decisions,
-      List<SiteSummary> summaries) {
+      Dataset<Row> images, List<SiteDecision> decisions, List<SiteSummary> summaries) {
     JavaSparkContext spark =
         JavaSparkContext.fromSparkContext(images.sparkSession().sparkContext());
     List<SiteWeights> all = new ArrayList<>();
-    for (List<Integer> group : groups()) {
-      List<SitePlan> plans = group.stream().map(tapped.sites()::get).toList();
-      TappedModel some =
-          plans.size() == tapped.sites().size()
-              ? tapped
-              : TappedModel.ship(spark, tapped.model(), model, tapped.input(), plans);
+    List<Long> bytes = tapped.sites().stream().map(weights.rules()::bytes).toList();
+    for (List<Integer> group : SiteGroups.of(bytes, weights.rules().memory())) {
+      TappedModel some = tapped.only(group.stream().map(tapped.sites()::get).toList());
       List<Task> tasks = new ArrayList<>();
       for (int tap = 0; tap < group.size(); tap++) {
         int position = group.get(tap);
@@ -103,26 +91,6 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
   /** Both, or the chosen one for both where they are the same. */
   private static List<Variant> variants(SiteDecision decision) {
     return decision.keepsBaseline() ? List.of(Variant.CHOSEN) : List.of(Variant.values());
-  }
-
-  private List<List<Integer>> groups() {
-    List<List<Integer>> groups = new ArrayList<>();
-    long held = Long.MAX_VALUE;
-    for (int i = 0; i < tapped.sites().size(); i++) {
-      long channels = tapped.sites().get(i).site().channels();
-      long bytes = Variant.values().length * bytesOfProducts() * channels * channels;
-      if (held > weights.rules().memory() - bytes) {
-        groups.add(new ArrayList<>());
-        held = 0;
-      }
-      groups.get(groups.size() - 1).add(i);
-      held += bytes;
-    }
-    return groups;
-  }
-
-  private long bytesOfProducts() {
-    return BYTES_OF_PRODUCT + (weights.rules().compensation() ? BYTES_OF_CROSS_PRODUCT : 0);
   }
 
   private InputMoments.Bounds bounds(NoisyQuantizer quantizer, SiteSummary summary) {
@@ -180,9 +148,11 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
     if (!images.hasNext()) {
       return images;
     }
-    PartitionMoments moments = new PartitionMoments(some, tasks);
-    some.visit(images, image -> image.part() == Part.CALIBRATION, moments::add);
-    return moments.rows();
+    try (MomentsRunner.Run products = ExecutorCache.moments().newRun()) {
+      PartitionMoments moments = new PartitionMoments(some, tasks, products);
+      some.visit(images, image -> image.part() == Part.CALIBRATION, moments::add);
+      return moments.rows();
+    }
   }
 
   /** Sums of one partition. */
@@ -190,13 +160,14 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
     private final TappedModel some;
     private final List<Task> tasks;
     private final List<InputMoments> sums = new ArrayList<>();
-    private final MomentsRunner.Run products = ExecutorCache.moments().newRun();
+    private final MomentsRunner.Run products;
     private float[] chosen = new float[0];
     private float[] quantized = new float[0];
 
-    PartitionMoments(TappedModel some, List<Task> tasks) {
+    PartitionMoments(TappedModel some, List<Task> tasks, MomentsRunner.Run products) {
       this.some = some;
       this.tasks = tasks;
+      this.products = products;
       for (Task task : tasks) {
         ActivationSite site = some.sites().get(task.tap()).site();
         sums.add(

@@ -104,9 +104,11 @@ record ScoreStage(ShippedModel fp32, TappedModel model, LossWeights objective, T
     }
     MatMulRunner products = ExecutorCache.products();
     ExecutorObjectives objectives = ExecutorObjectives.of(fp32, model.sites(), objective, products);
-    PartitionScores scores = new PartitionScores(trials, objectives, products);
-    model.visit(images, image -> true, scores::add);
-    return scores.rows();
+    try (CandidateScorer scorer = new CandidateScorer(products)) {
+      PartitionScores scores = new PartitionScores(trials, objectives, scorer);
+      model.visit(images, image -> true, scores::add);
+      return scores.rows();
+    }
   }
 
   private List<List<CandidateLoss>> scored(List<Row> rows, List<SiteTrial> trials) {
@@ -156,10 +158,10 @@ record ScoreStage(ShippedModel fp32, TappedModel model, LossWeights objective, T
     private ContentSum contents = ContentSum.NONE;
     private float[] chosen = new float[0];
 
-    PartitionScores(List<SiteTrial> trials, ExecutorObjectives objectives, MatMulRunner products) {
+    PartitionScores(List<SiteTrial> trials, ExecutorObjectives objectives, CandidateScorer scorer) {
       this.trials = trials;
       this.objectives = objectives;
-      scorer = new CandidateScorer(products);
+      this.scorer = scorer;
       for (int i = 0; i < trials.size(); i++) {
         sums.add(new EnumMap<>(Part.class));
         counts.add(new EnumMap<>(Part.class));

@@ -115,4 +115,9 @@ record ShippedModel(
           e);
     }
   }
+
+  /** Frees it on driver and executors; what needs it afterwards fails. */
+  void release() {
+    content.destroy();
+  }
 }

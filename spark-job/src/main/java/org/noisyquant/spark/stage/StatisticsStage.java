@@ -71,17 +71,23 @@ final class StatisticsStage {
    * group is kept for a run that has to go on from there.
    *
    * @param images rows of {@link ImageFile#SCHEMA}
+   * @param memory most bytes of histograms that a task holds; where the sites need more, groups of
+   *     them take a pass each
    * @param key all that statistics depend on beside the images' contents
    */
   static StatisticsResult run(
-      Dataset<Row> images, TappedModel model, Checkpoints checkpoints, String key) {
+      Dataset<Row> images,
+      TappedModel model,
+      long memory,
+      Checkpoints checkpoints,
+      String key) {
     SparkSession spark = images.sparkSession();
     int atOnce = WAVES * Math.max(1, spark.sparkContext().defaultParallelism());
     int partitions = checkpoints.keep() ? images.rdd().getNumPartitions() : 1;
     int groups = (partitions + atOnce - 1) / atOnce;
     if (groups < 2) {
       return checkpoints.statistics(
-          spark, "statistics", key, model.sites(), () -> run(images, model));
+          spark, "statistics", key, model.sites(), () -> run(images, model, memory));
     }
     List<StatisticsResult> parts = new ArrayList<>();
     for (int i = 0; i < groups; i++) {
@@ -92,7 +98,7 @@ final class StatisticsStage {
               "statistics-" + (i + 1) + "-of-" + groups,
               key + "\n" + partitions,
               model.sites(),
-              () -> run(group(images, group, groups), model)));
+              () -> run(group(images, group, groups), model, memory)));
       LOG.info("statistics of {} of {} groups of partitions", i + 1, groups);
     }
     return StatisticsResult.sum(parts, model.sites().size());
@@ -107,13 +113,17 @@ final class StatisticsStage {
     return images.sparkSession().createDataFrame(some, ImageFile.SCHEMA);
   }
 
-  private static StatisticsResult run(Dataset<Row> images, TappedModel model) {
-    Dataset<Row> pass =
-        images
-            .mapPartitions(
-                (MapPartitionsFunction<Row, Row>) rows -> partition(rows, model),
-                Encoders.row(PASS))
-            .persist(StorageLevel.DISK_ONLY());
+  private static StatisticsResult run(Dataset<Row> images, TappedModel model, long memory) {
+    List<TappedModel> groups = groups(model, memory);
+    // The first pass also lists the images.
+    Dataset<Row> pass = pass(images, groups.get(0), true);
+    for (TappedModel group : groups.subList(1, groups.size())) {
+      pass = pass.union(pass(images, group, false));
+    }
+    return merged(pass.persist(StorageLevel.DISK_ONLY()), model);
+  }
+
+  private static StatisticsResult merged(Dataset<Row> pass, TappedModel model) {
     Dataset<Row> imageRows =
         pass.filter(col("name").isNotNull()).select("name", "digest", "part", "reason");
     Dataset<Row> merged =
@@ -137,7 +147,29 @@ final class StatisticsStage {
         .persist(StorageLevel.DISK_ONLY());
   }
 
-  private static Iterator<Row> partition(Iterator<Row> images, TappedModel model) {
+  /** The model with a part of its sites each. */
+  private static List<TappedModel> groups(TappedModel model, long memory) {
+    List<Long> bytes =
+        model.sites().stream()
+            .map(plan -> bytes(plan.site(), model.input().heldOutFraction() > 0))
+            .toList();
+    return SiteGroups.of(bytes, memory).stream()
+        .map(group -> model.only(group.stream().map(model.sites()::get).toList()))
+        .toList();
+  }
+
+  /** Histograms of one site in a task that has seen images of every part. */
+  static long bytes(ActivationSite site, boolean heldOut) {
+    return SiteStatistics.bytes(site.channels(), site.prefixTokens(), heldOut);
+  }
+
+  private static Dataset<Row> pass(Dataset<Row> images, TappedModel group, boolean lists) {
+    return images.mapPartitions(
+        (MapPartitionsFunction<Row, Row>) rows -> partition(rows, group, lists),
+        Encoders.row(PASS));
+  }
+
+  private static Iterator<Row> partition(Iterator<Row> images, TappedModel model, boolean lists) {
     if (!images.hasNext()) {
       return images;
     }
@@ -150,7 +182,10 @@ final class StatisticsStage {
     ImageInput.Reader reader = model.input().newReader();
     try (TappedModel.Activations activations = model.open()) {
       while (images.hasNext()) {
-        imageRows.add(update(statistics, ImageFile.of(images.next()), model, reader, activations));
+        Row row = update(statistics, ImageFile.of(images.next()), model, reader, activations);
+        if (lists) {
+          imageRows.add(row);
+        }
       }
     }
     // Sites serialize one at a time, as Spark asks for them.

@@ -18,7 +18,7 @@ import org.noisyquant.runtime.ModelRunner;
  *
  * @param model the tapped file
  * @param input how images reach it
- * @param sites what is tapped, in topological order
+ * @param sites which taps are shown, in topological order
  */
 record TappedModel(ShippedModel model, ImageInput input, List<SitePlan> sites)
     implements Serializable {
@@ -36,6 +36,14 @@ record TappedModel(ShippedModel model, ImageInput input, List<SitePlan> sites)
       List<SitePlan> sites) {
     OnnxFile tapped = ActivationTaps.addTo(model, SitePlan.tensors(sites));
     return new TappedModel(ShippedModel.ship(spark, tapped, shipped), input, List.copyOf(sites));
+  }
+
+  /**
+   * The same file, of which only some sites are shown: an executor needs no second session for
+   * them.
+   */
+  TappedModel only(List<SitePlan> some) {
+    return new TappedModel(model, input, List.copyOf(some));
   }
 
   /** What a task does with one image. */

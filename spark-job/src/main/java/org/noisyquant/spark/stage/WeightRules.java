@@ -3,6 +3,8 @@ package org.noisyquant.spark.stage;
 import java.io.Serializable;
 import org.noisyquant.quant.WeightRounding;
 import org.noisyquant.quant.WeightSettings;
+import org.noisyquant.spark.stage.SiteWeights.Variant;
+import org.noisyquant.stats.InputMoments;
 
 /**
  * How the weights and biases of all layers are chosen.
@@ -22,6 +24,22 @@ public record WeightRules(
     double tokenFraction,
     long memory)
     implements Serializable {
+
+  /**
+   * Whether an image pass for second moments is needed.
+   *
+   * @param predicted whether the search knows the mean and the spread of every channel
+   */
+  boolean needMoments(boolean predicted) {
+    return compensation
+        || rounding == WeightRounding.GPTQ
+        || (!predicted && (biasCorrection || rounding == WeightRounding.MSE));
+  }
+
+  /** What the moments of both variants of a site take in a task. */
+  long bytes(SitePlan plan) {
+    return Variant.values().length * InputMoments.bytes(plan.site().channels(), compensation);
+  }
 
   WeightSettings settings(int bits) {
     return new WeightSettings(bits, rounding, compensation, biasCorrection, damping);

@@ -10,7 +10,6 @@ import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.quant.LinearQuantizer;
 import org.noisyquant.quant.NoisyQuantizer;
 import org.noisyquant.quant.QuantizedLinear;
-import org.noisyquant.quant.WeightRounding;
 import org.noisyquant.search.SiteDecision;
 import org.noisyquant.spark.stage.SiteWeights.SiteKey;
 import org.noisyquant.spark.stage.SiteWeights.Variant;
@@ -28,9 +27,7 @@ record WeightStage(ShippedModel fp32, List<SitePlan> sites, WeightRules rules)
 
   /** Whether an image pass for second moments is needed. */
   boolean needMoments(List<SiteDecision> decisions) {
-    boolean predicted = decisions.stream().allMatch(d -> d.means() != null);
-    return rules.settings(sites.get(0).weightBits()).needMoments()
-        || (!predicted && (rules.biasCorrection() || rules.rounding() == WeightRounding.MSE));
+    return rules.needMoments(decisions.stream().allMatch(d -> d.means() != null));
   }
 
   /** The layers of both variants, from what the search knows about the inputs. */

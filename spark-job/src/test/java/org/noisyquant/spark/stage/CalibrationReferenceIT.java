@@ -91,6 +91,7 @@ class CalibrationReferenceIT {
             new SearchSettings(
                 false, GRID, Objective.OUTPUT, NoiseKind.UNIFORM, true, false, false, 1, TOKENS),
             new WeightRules(WeightRounding.MINMAX, false, false, 0, 1, 1),
+            1,
             HELD_OUT,
             0,
             SEED);

@@ -101,6 +101,7 @@ class GuidedReferenceIT {
             weights.prefixWeight,
             0.5),
         weights.rules,
+        Long.MAX_VALUE,
         HELD_OUT,
         0,
         SEED);
