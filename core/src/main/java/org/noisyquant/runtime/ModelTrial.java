@@ -101,7 +101,8 @@ public final class ModelTrial implements AutoCloseable {
   }
 
   /** Returns how many values each output has. */
-  Optional<List<Long>> run(String name, OnnxFile model, int height, int width, List<String> outputs) {
+  Optional<List<Long>> run(
+      String name, OnnxFile model, int height, int width, List<String> outputs) {
     Optional<List<Path>> classPath = classPath();
     if (classPath.isEmpty()) {
       return Optional.empty();

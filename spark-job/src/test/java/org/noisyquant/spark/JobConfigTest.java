@@ -63,7 +63,8 @@ class JobConfigTest {
         .isEqualTo(
             new JobConfig.Search(
                 JobConfig.Search.Mode.GUIDED, Objective.OUTPUT, 0.1, true, 1, 100, 40, 50));
-    assertThat(config.statistics()).isEqualTo(new JobConfig.Statistics(2048));
+    assertThat(config.statistics())
+        .isEqualTo(new JobConfig.Statistics(Optional.empty(), Optional.empty(), List.of(), 2048));
     assertThat(config.noise()).isEqualTo(new JobConfig.Noise(NoiseKind.OPTIMIZED, true));
     assertThat(config.weights())
         .isEqualTo(new JobConfig.Weights(WeightRounding.MSE, false, true, 0.01, 0.25, 512));

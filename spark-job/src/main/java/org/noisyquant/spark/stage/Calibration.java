@@ -171,8 +171,7 @@ public final class Calibration {
             QuantizedModelWriter.explicitAdds(chosen, folds),
             () -> {
               statistics.release();
-              tapped.model().release();
-              fp32.release();
+              ShippedModel.release(tapped.model(), fp32);
             }));
   }
 
@@ -272,8 +271,7 @@ public final class Calibration {
             settings.weights().tokenFraction(),
             settings.seed() ^ MOMENT_SALT,
             settings.search().prefixWeight());
-    return new MomentsStage(tapped, stage, tokens)
-        .run(images.orElseThrow(), decisions, summaries);
+    return new MomentsStage(tapped, stage, tokens).run(images.orElseThrow(), decisions, summaries);
   }
 
   private List<SiteQuantization> quantization(

@@ -8,7 +8,10 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Set;
 import org.apache.spark.SparkFiles;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
@@ -116,8 +119,17 @@ record ShippedModel(
     }
   }
 
-  /** Frees it on driver and executors; what needs it afterwards fails. */
-  void release() {
-    content.destroy();
+  /**
+   * Frees models on driver and executors; what needs them afterwards fails.
+   *
+   * @param models all that have a data file in common
+   */
+  static void release(ShippedModel... models) {
+    Set<Broadcast<byte[]>> all = Collections.newSetFromMap(new IdentityHashMap<>());
+    for (ShippedModel model : models) {
+      all.add(model.graph);
+      all.addAll(model.data);
+    }
+    all.forEach(Broadcast::destroy);
   }
 }

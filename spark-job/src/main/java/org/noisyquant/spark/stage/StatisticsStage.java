@@ -76,11 +76,7 @@ final class StatisticsStage {
    * @param key all that statistics depend on beside the images' contents
    */
   static StatisticsResult run(
-      Dataset<Row> images,
-      TappedModel model,
-      long memory,
-      Checkpoints checkpoints,
-      String key) {
+      Dataset<Row> images, TappedModel model, long memory, Checkpoints checkpoints, String key) {
     SparkSession spark = images.sparkSession();
     int atOnce = WAVES * Math.max(1, spark.sparkContext().defaultParallelism());
     int partitions = checkpoints.keep() ? images.rdd().getNumPartitions() : 1;

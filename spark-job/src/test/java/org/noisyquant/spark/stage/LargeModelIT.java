@@ -55,6 +55,7 @@ class LargeModelIT {
                 20,
                 0.5),
             new WeightRules(WeightRounding.GPTQ, true, true, 0.01, 0.5, MOMENTS_MEMORY),
+            1L << 31,
             0.3,
             0,
             1);

@@ -1,6 +1,7 @@
 package org.noisyquant.spark.testing;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Path;
@@ -69,6 +70,31 @@ public final class StandaloneCluster implements AutoCloseable {
     List<ProcessHandle> executors = workers.get(worker).descendants().toList();
     executors.forEach(ProcessHandle::destroyForcibly);
     return executors.size();
+  }
+
+  /** Has the executors of a Worker stand still; they keep their connections. */
+  public void stopExecutors(int worker) {
+    signal("STOP", worker);
+  }
+
+  /** Has them go on. */
+  public void continueExecutors(int worker) {
+    signal("CONT", worker);
+  }
+
+  private void signal(String name, int worker) {
+    List<String> command = new ArrayList<>(List.of("kill", "-" + name));
+    workers.get(worker).descendants().forEach(p -> command.add(Long.toString(p.pid())));
+    try {
+      if (new ProcessBuilder(command).start().waitFor() != 0) {
+        throw new IllegalStateException(command + " failed");
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(e);
+    }
   }
 
   /** kill -9 of a Worker; its executors end when they notice. */
