@@ -44,6 +44,11 @@ final class FolderClaim implements AutoCloseable {
   /** Looks for a sign of another run, to one wait for it. */
   private static final int LOOKS = 30;
 
+  /** The last line of a claim: without it, it is not complete. */
+  private static final String LAST = "number";
+
+  private static final long AGAIN_MILLIS = 10;
+
   private final FolderContents contents;
   private final String run = UUID.randomUUID().toString();
   private final String since = Instant.now().toString();
@@ -134,7 +139,7 @@ final class FolderClaim implements AutoCloseable {
                 "host=" + host(),
                 "pid=" + ProcessHandle.current().pid(),
                 "since=" + since,
-                "number=" + number++)
+                LAST + "=" + number++)
             + "\n";
     try (OutputStream out = contents.fileSystem().create(file(contents), true)) {
       out.write(text.getBytes(StandardCharsets.UTF_8));
@@ -149,12 +154,7 @@ final class FolderClaim implements AutoCloseable {
         described(other),
         timing.patience().toSeconds());
     for (int look = 0; look < LOOKS; look++) {
-      try {
-        Thread.sleep(timing.patience().toMillis() / LOOKS);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new IOException("interrupted while waiting for " + file(contents), e);
-      }
+      sleep(timing.patience().toMillis() / LOOKS, contents);
       Optional<Properties> now = read(contents);
       if (now.isEmpty()) {
         return;
@@ -164,6 +164,15 @@ final class FolderClaim implements AutoCloseable {
       }
     }
     LOG.warn("it gave none: this run takes {} over", contents.folder());
+  }
+
+  private static void sleep(long millis, FolderContents contents) throws IOException {
+    try {
+      Thread.sleep(millis);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted while waiting for " + file(contents), e);
+    }
   }
 
   private static NoisyQuantException inUse(FolderContents folder, Properties now, String what) {
@@ -198,7 +207,18 @@ final class FolderClaim implements AutoCloseable {
     }
   }
 
+  /** The claim, complete where it is not one that a run died over. */
   private static Optional<Properties> read(FolderContents contents) throws IOException {
+    Optional<Properties> claim = readOnce(contents);
+    for (int i = 0; i < LOOKS && claim.isPresent() && !claim.get().containsKey(LAST); i++) {
+      // It is being written.
+      sleep(AGAIN_MILLIS, contents);
+      claim = readOnce(contents);
+    }
+    return claim;
+  }
+
+  private static Optional<Properties> readOnce(FolderContents contents) throws IOException {
     Properties claim = new Properties();
     try (InputStream in = contents.fileSystem().open(file(contents))) {
       claim.load(new StringReader(new String(in.readAllBytes(), StandardCharsets.UTF_8)));
