@@ -15,6 +15,7 @@ import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerJobStart;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.io.TempDir;
@@ -176,6 +177,7 @@ class ResumeIT {
     assertThat(resumed(ended)).isEmpty();
   }
 
+  @Tag("full")
   @Test
   void otherContentsUnderTheSameNamesAreNoticed() throws IOException {
     Path own = job.images("own-images", IMAGES);
@@ -197,6 +199,7 @@ class ResumeIT {
     assertThat(ended.bytes("model.onnx")).isNotEqualTo(undisturbed.bytes("model.onnx"));
   }
 
+  @Tag("full")
   @ParameterizedTest(name = "damaged-{0}")
   @CsvSource({"statistics, weights", "search, weights", "weights, weights"})
   void damagedCheckpointsAreComputedAgain(String damaged, String stage) throws IOException {
@@ -223,6 +226,7 @@ class ResumeIT {
     return name.contains("sites.parquet/part-");
   }
 
+  @Tag("full")
   @Test
   void anOverwriteThatWasCutOffGoesOnTooAndEarlierResultsStayUntilThen() throws IOException {
     again("--seed", "3");
@@ -234,6 +238,7 @@ class ResumeIT {
     assertUndisturbed(ended);
   }
 
+  @Tag("full")
   @Test
   void shortStagesAreNotKept() {
     String keys = KEYS.replace("checkpointSeconds = 0", "checkpointSeconds = 3600");

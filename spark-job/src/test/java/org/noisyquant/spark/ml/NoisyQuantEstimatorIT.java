@@ -334,7 +334,7 @@ class NoisyQuantEstimatorIT {
   @Test
   void everyParameterIsExplained() {
     NoisyQuant estimator = estimator();
-    assertThat(estimator.params()).hasSize(34);
+    assertThat(estimator.params()).hasSize(36);
     String text = estimator.explainParams();
     for (var param : estimator.params()) {
       assertThat(text).contains(param.name() + ": ");
