@@ -17,6 +17,7 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.apache.spark.sql.Row;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.noisyquant.result.SiteResult;
@@ -194,6 +195,7 @@ class StatisticsIT {
     assertThat(solved.metrics().get("images.overlap").asInt()).isZero();
   }
 
+  @Tag("full")
   @Test
   void theSameStatisticsGiveTheSameBytes() {
     Ended once = ok(solve("once", statistics(first)));
@@ -268,6 +270,7 @@ class StatisticsIT {
     return target;
   }
 
+  @Tag("full")
   @Test
   void anotherChoiceOfTheHeldOutPartIsRefusedWhereImagesAreAdded() {
     String[] flags = {"--from-statistics", first.output() + "", "--seed", "5"};
@@ -307,6 +310,7 @@ class StatisticsIT {
     assertThat(bare.err()).contains("MISSING_VALUE").contains("images.path");
   }
 
+  @Tag("full")
   @Test
   void bestAddsNewImagesToEarlierStatistics() {
     String[] flags = {"--from-statistics", first.output() + "", "--preset", "best"};
