@@ -6,11 +6,15 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.apache.hadoop.fs.Path;
 import org.apache.logging.log4j.Level;
 import org.apache.logging.log4j.core.config.Configurator;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.spark.io.FailedRun;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParseResult;
@@ -21,6 +25,10 @@ import picocli.CommandLine.ParseResult;
  * ErrorCode}.
  */
 public final class NoisyQuantJob {
+  private static final Logger LOG = LoggerFactory.getLogger(NoisyQuantJob.class);
+
+  private static final int SECONDS_TO_END = 10;
+
   private final List<JobCommand> commands;
   private final PrintWriter out;
   private final PrintWriter err;
@@ -35,10 +43,23 @@ public final class NoisyQuantJob {
   public static void main(String[] args) {
     PrintWriter out = new PrintWriter(System.out, true, StandardCharsets.UTF_8);
     PrintWriter err = new PrintWriter(System.err, true, StandardCharsets.UTF_8);
+    CountDownLatch ended = new CountDownLatch(1);
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> await(ended), "noisyquant-end"));
     int exitCode = new NoisyQuantJob(commands(), out, err).run(args);
+    ended.countDown();
     // Only a failure exits: on YARN any exit of ours before Spark's own counts as one.
     if (exitCode != 0) {
       System.exit(exitCode);
+    }
+  }
+
+  /** After a signal, which stops Spark at once, the run still says why it ends. */
+  private static void await(CountDownLatch ended) {
+    try {
+      boolean said = ended.await(SECONDS_TO_END, TimeUnit.SECONDS);
+      LOG.debug("the run has ended: {}", said);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
   }
 
