@@ -160,6 +160,7 @@ class ResumeIT {
     assertUndisturbed(ended);
   }
 
+  @Tag("full")
   @Test
   void otherSettingsGoOnFromTheSameStatistics() {
     cutOffAfter("search");
@@ -168,6 +169,7 @@ class ResumeIT {
     assertThat(ended.bytes("model.onnx")).isNotEqualTo(undisturbed.bytes("model.onnx"));
   }
 
+  @Tag("full")
   @Test
   void otherImagesStartAnew() throws IOException {
     cutOffAfter("statistics");

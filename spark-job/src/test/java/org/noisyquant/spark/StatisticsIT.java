@@ -176,6 +176,7 @@ class StatisticsIT {
     assertThat(sites).extracting(site -> site.chosen().noise()).contains(NoiseKind.OPTIMIZED);
   }
 
+  @Tag("full")
   @Test
   void otherBitsNeedNoImagesButForTheEvaluation() {
     Ended solved =
