@@ -35,6 +35,7 @@ public final class OnnxFile {
   private final byte[] whole;
   private final ModelProto model;
   private final TensorData data;
+  private String digest;
   private String dataDigest;
 
   private OnnxFile(byte[] whole, ModelProto model, TensorData data) {
@@ -194,13 +195,16 @@ public final class OnnxFile {
    * SHA-256 in hexadecimal, of the file; with a data file, of the graph that belongs to {@code
    * model.onnx.data}, followed by the SHA-256 of the data.
    */
-  public String sha256() {
-    MessageDigest digest = sha256Digest();
-    digest.update(hasData() ? graph(dataName(CANONICAL_NAME)) : whole);
-    if (hasData()) {
-      digest.update(HexFormat.of().parseHex(dataDigest()));
+  public synchronized String sha256() {
+    if (digest == null) {
+      MessageDigest sha256 = sha256Digest();
+      sha256.update(hasData() ? graph(dataName(CANONICAL_NAME)) : whole);
+      if (hasData()) {
+        sha256.update(HexFormat.of().parseHex(dataDigest()));
+      }
+      digest = HexFormat.of().formatHex(sha256.digest());
     }
-    return HexFormat.of().formatHex(digest.digest());
+    return digest;
   }
 
   /**
@@ -213,13 +217,13 @@ public final class OnnxFile {
       throw new IllegalStateException("a model in one piece has no data file");
     }
     if (dataDigest == null) {
-      MessageDigest digest = sha256Digest();
-      try (OutputStream out = new DigestOutputStream(OutputStream.nullOutputStream(), digest)) {
+      MessageDigest sha256 = sha256Digest();
+      try (OutputStream out = new DigestOutputStream(OutputStream.nullOutputStream(), sha256)) {
         writeData(out);
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }
-      dataDigest = HexFormat.of().formatHex(digest.digest());
+      dataDigest = HexFormat.of().formatHex(sha256.digest());
     }
     return dataDigest;
   }
