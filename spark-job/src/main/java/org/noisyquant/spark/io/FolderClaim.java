@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.StringReader;
-import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -136,7 +135,7 @@ final class FolderClaim implements AutoCloseable {
                 "\n",
                 "# A run of NoisyQuant writes in this folder.",
                 "run=" + run,
-                "host=" + host(),
+                "host=" + Host.name(),
                 "pid=" + ProcessHandle.current().pid(),
                 "since=" + since,
                 LAST + "=" + number++)
@@ -200,7 +199,7 @@ final class FolderClaim implements AutoCloseable {
   private static boolean diedHere(Properties claim) {
     try {
       long pid = Long.parseLong(claim.getProperty("pid", ""));
-      return host().equals(claim.getProperty("host"))
+      return Host.name().equals(claim.getProperty("host"))
           && ProcessHandle.of(pid).filter(ProcessHandle::isAlive).isEmpty();
     } catch (NumberFormatException e) {
       return false;
@@ -230,13 +229,5 @@ final class FolderClaim implements AutoCloseable {
 
   private static Path file(FolderContents contents) {
     return contents.child(FILE);
-  }
-
-  private static String host() {
-    try {
-      return InetAddress.getLocalHost().getHostName();
-    } catch (IOException e) {
-      return "unknown";
-    }
   }
 }

@@ -2,8 +2,6 @@ package org.noisyquant.spark.ml;
 
 import static org.apache.spark.sql.functions.col;
 
-import java.io.IOException;
-import java.net.InetAddress;
 import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
@@ -36,6 +34,7 @@ import org.noisyquant.search.CandidateGrid;
 import org.noisyquant.search.NoiseKind;
 import org.noisyquant.search.Objective;
 import org.noisyquant.spark.io.BuildVersion;
+import org.noisyquant.spark.io.Host;
 import org.noisyquant.spark.io.ModelFiles;
 import org.noisyquant.spark.stage.Calibrated;
 import org.noisyquant.spark.stage.Calibration;
@@ -366,7 +365,7 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
             provenance(model, preprocessing, calibrated, spark),
             calibrated.sites(),
             new CalibrationResult.Run(
-                host(),
+                Host.name(),
                 startedAt.toString(),
                 (System.nanoTime() - start) / NANOS,
                 spark.version(),
@@ -549,13 +548,5 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
                     "noisyquant." + name,
                     value instanceof String[] texts ? String.join(",", texts) : value.toString()));
     return metadata;
-  }
-
-  private static String host() {
-    try {
-      return InetAddress.getLocalHost().getHostName();
-    } catch (IOException e) {
-      return "unknown";
-    }
   }
 }
