@@ -17,6 +17,7 @@ import org.noisyquant.runtime.FoldProbe;
 import org.noisyquant.search.NoiseKind;
 import org.noisyquant.spark.io.OutputFolder;
 import org.noisyquant.spark.ml.FitPlan;
+import org.noisyquant.spark.ml.NoisyQuant;
 import org.noisyquant.spark.stage.ImageFile;
 import org.noisyquant.spark.stage.ImageSource;
 import org.noisyquant.spark.stage.Labels;
@@ -56,7 +57,8 @@ final class DryRun {
   private String plan() {
     CalibrationInputs inputs = CalibrationInputs.list(spark, config);
     Configuration hadoop = spark.sparkContext().hadoopConfiguration();
-    FitPlan plan = Estimators.of(config, IntegerRange.reduced(config)).plan(hadoop);
+    NoisyQuant estimator = Estimators.of(config, IntegerRange.reduced(config));
+    FitPlan plan = estimator.plan(hadoop);
     line("model", "%s, %d classes", config.model().path(), plan.model().graph().classes());
     sites(plan);
     line(
@@ -69,7 +71,7 @@ final class DryRun {
         passes(),
         passes() > 0 ? " or more" : "");
     inputs.calibration().ifPresent(this::images);
-    Estimators.of(config, false).checkStatistics(spark, plan, inputs.calibration().isPresent());
+    estimator.checkStatistics(spark, plan, inputs.calibration().isPresent());
     config.statistics().path().ifPresent(path -> line("statistics", "those in %s fit", path));
     line("evaluation", "%s", evaluation(inputs));
     ExecutorMemory limits = ExecutorMemory.of(spark);

@@ -36,12 +36,7 @@ public final class ModelFiles {
     } catch (IOException | IllegalArgumentException e) {
       throw notFound(uri, KEY, e);
     }
-    byte[] bytes = bytes(hadoop, uri, KEY);
-    try (DataFiles data = DataFiles.of(hadoop, uri, OnnxFile.dataFiles(bytes, uri))) {
-      return OnnxModel.parse(bytes, uri, data.folder());
-    } catch (IOException e) {
-      throw unreadable(uri, KEY, e);
-    }
+    return parsed(hadoop, uri, KEY, OnnxModel::parse);
   }
 
   /**
@@ -51,9 +46,18 @@ public final class ModelFiles {
    * @throws NoisyQuantException MODEL_NOT_FOUND or MODEL_UNREADABLE
    */
   public static OnnxFile file(Configuration hadoop, String uri, String key) {
+    return parsed(hadoop, uri, key, OnnxFile::of);
+  }
+
+  /** Makes something of a file with a graph, its URI and the local folder of its data files. */
+  private interface Parser<T> {
+    T parse(byte[] file, String uri, java.nio.file.Path folder);
+  }
+
+  private static <T> T parsed(Configuration hadoop, String uri, String key, Parser<T> parser) {
     byte[] bytes = bytes(hadoop, uri, key);
     try (DataFiles data = DataFiles.of(hadoop, uri, OnnxFile.dataFiles(bytes, uri))) {
-      return OnnxFile.of(bytes, uri, data.folder());
+      return parser.parse(bytes, uri, data.folder());
     } catch (IOException e) {
       throw unreadable(uri, key, e);
     }

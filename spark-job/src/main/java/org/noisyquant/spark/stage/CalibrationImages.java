@@ -46,12 +46,12 @@ public record CalibrationImages(
    *     that was counted before
    */
   static CalibrationImages of(List<Row> pass, List<Row> earlier, double maxBadFraction) {
+    CalibrationImages alone = of(pass);
     if (!pass.isEmpty() || earlier.isEmpty()) {
-      CalibrationImages alone = of(pass);
       check(pass.size(), alone.quarantined, alone.calibration, maxBadFraction);
     }
     if (earlier.isEmpty()) {
-      return of(pass);
+      return alone;
     }
     checkNew(pass, earlier);
     List<Row> both = new ArrayList<>(pass);
