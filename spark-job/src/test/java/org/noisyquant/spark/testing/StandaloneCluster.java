@@ -1,9 +1,12 @@
 package org.noisyquant.spark.testing;
 
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.io.Writer;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -36,7 +39,6 @@ public final class StandaloneCluster implements AutoCloseable {
                 "org.apache.spark.deploy.master.Master",
                 List.of(
                     "--host", "127.0.0.1", "--port", Integer.toString(port), "--webui-port", "0"))
-            .redirectOutput(folder.resolve("master.log").toFile())
             .start();
     StandaloneCluster cluster = new StandaloneCluster(master, "spark://127.0.0.1:" + port);
     for (int i = 0; i < workers; i++) {
@@ -57,7 +59,36 @@ public final class StandaloneCluster implements AutoCloseable {
               .redirectOutput(folder.resolve("worker-" + i + ".log").toFile())
               .start());
     }
+    cluster.awaitWorkers(folder.resolve("master.log"));
     return cluster;
+  }
+
+  /** What is submitted to a Master that does not listen yet is lost without a word. */
+  private void awaitWorkers(Path log) throws IOException {
+    BufferedReader lines = master.inputReader();
+    StringBuilder read = new StringBuilder();
+    int registered = 0;
+    while (registered < workers.size()) {
+      String line = lines.readLine();
+      if (line == null) {
+        throw new IOException("the Master ended: " + read);
+      }
+      read.append(line).append('\n');
+      registered += line.contains("Registering worker") ? 1 : 0;
+    }
+    Thread drain =
+        new Thread(
+            () -> {
+              try (Writer out = Files.newBufferedWriter(log)) {
+                out.append(read);
+                lines.transferTo(out);
+              } catch (IOException e) {
+                // The Master was ended.
+              }
+            },
+            "master-log");
+    drain.setDaemon(true);
+    drain.start();
   }
 
   /** What {@code --master} takes. */
