@@ -1,9 +1,7 @@
 package org.noisyquant.spark;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -39,9 +37,6 @@ class FaultIT {
 
   private Path output;
 
-  /** A process that ended. */
-  private record Ran(int exitCode, String log) {}
-
   @BeforeAll
   static void calibrateUndisturbed() throws IOException {
     job = new TestJob(folder);
@@ -56,30 +51,14 @@ class FaultIT {
     output = folder.resolve(test.getTestMethod().orElseThrow().getName());
   }
 
-  private Ran run(String master, List<String> more, BiConsumer<Process, String> eachLine)
-      throws Exception {
-    List<String> settings =
-        new ArrayList<>(
-            List.of(
-                "spark.executor.memory=1g",
-                "spark.executor.cores=1",
-                "spark.ui.enabled=false",
-                "spark.driver.host=127.0.0.1"));
+  private SparkProcesses.Ended run(
+      String master, List<String> more, BiConsumer<Process, String> eachLine) throws Exception {
+    List<String> settings = new ArrayList<>(SparkProcesses.smallExecutors());
     settings.addAll(more);
     List<String> arguments =
         TestJob.calibration(folder.resolve("undisturbed.conf"), MODEL, images, output);
-    Process process =
-        spark.submit(master, NoisyQuantJob.class.getName(), settings, arguments).start();
-    StringBuilder log = new StringBuilder();
-    try (BufferedReader lines = process.inputReader()) {
-      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-        log.append(line).append('\n');
-        eachLine.accept(process, line);
-      }
-      return new Ran(process.waitFor(), log.toString());
-    } finally {
-      SparkProcesses.kill(process.toHandle());
-    }
+    return SparkProcesses.run(
+        spark.submit(master, NoisyQuantJob.class.getName(), settings, arguments), eachLine);
   }
 
   private void assertUndisturbed() {
@@ -94,15 +73,15 @@ class FaultIT {
 
   /** The same command again, undisturbed. */
   private String again() throws Exception {
-    Ran ran = run("local[2]", List.of(), (process, line) -> {});
-    assertThat(ran.exitCode).as(ran.log).isZero();
+    SparkProcesses.Ended ran = run("local[2]", List.of(), (process, line) -> {});
+    assertThat(ran.exitCode()).as(ran.log()).isZero();
     assertUndisturbed();
     return new TestJob.Ended(0, "", "", output).metrics().get("resumed").asText();
   }
 
   @Test
   void aDriverThatIsKilledInMidSearchGoesOnWhenItIsStartedAgain() throws Exception {
-    Ran killed =
+    SparkProcesses.Ended killed =
         run(
             "local[2]",
             List.of(),
@@ -111,7 +90,7 @@ class FaultIT {
                 process.toHandle().destroyForcibly();
               }
             });
-    assertThat(killed.exitCode).isNotZero();
+    assertThat(killed.exitCode()).isNotZero();
     assertThat(output.resolve("_SUCCESS")).doesNotExist();
     assertThat(output.resolve("_running")).exists();
     assertThat(again()).isEqualTo("statistics");
@@ -119,7 +98,7 @@ class FaultIT {
 
   @Test
   void aDriverThatIsToldToEndSaysSoAndGoesOnWhenItIsStartedAgain() throws Exception {
-    Ran stopped =
+    SparkProcesses.Ended stopped =
         run(
             "local[2]",
             List.of(),
@@ -128,8 +107,8 @@ class FaultIT {
                 process.toHandle().destroy();
               }
             });
-    assertThat(stopped.exitCode).isEqualTo(SIGTERM);
-    assertThat(stopped.log).contains("ERROR STOPPED");
+    assertThat(stopped.exitCode()).isEqualTo(SIGTERM);
+    assertThat(stopped.log()).contains("ERROR STOPPED");
     assertThat(output.resolve("_SUCCESS")).doesNotExist();
     assertThat(TestJob.json(output.resolve("metrics.json")).get("error.code").asText())
         .isEqualTo("STOPPED");
@@ -139,7 +118,7 @@ class FaultIT {
   @Test
   void aSecondRunOnTheSameOutputIsRefusedAndTheFirstIsNotDisturbed() throws Exception {
     List<TestJob.Ended> second = new ArrayList<>();
-    Ran first =
+    SparkProcesses.Ended first =
         run(
             "local[2]",
             List.of(),
@@ -148,7 +127,7 @@ class FaultIT {
                 second.add(job.calibrate(output.getFileName().toString(), KEYS, MODEL, images));
               }
             });
-    assertThat(first.exitCode).as(first.log).isZero();
+    assertThat(first.exitCode()).as(first.log()).isZero();
     assertUndisturbed();
     // It came while the first was at work, or found it finished.
     assertThat(second.get(0).exitCode()).isEqualTo(2);
@@ -160,7 +139,7 @@ class FaultIT {
     List<String> overtaken = new ArrayList<>();
     try (StandaloneCluster cluster = StandaloneCluster.start(spark, folder, 2)) {
       List<String> stopped = new ArrayList<>();
-      Ran ran =
+      SparkProcesses.Ended ran =
           run(
               cluster.url(),
               List.of(
@@ -179,7 +158,7 @@ class FaultIT {
                   cluster.continueExecutors(1);
                 }
               });
-      assertThat(ran.exitCode).as(ran.log).isZero();
+      assertThat(ran.exitCode()).as(ran.log()).isZero();
     }
     assertThat(overtaken).hasSize(2);
     assertUndisturbed();
@@ -188,17 +167,18 @@ class FaultIT {
   @Test
   void aFullDiskIsNamedAndTheRunGoesOnWithRoom() throws Exception {
     Path full = Files.createDirectories(folder.resolve("full-disk"));
-    Process process =
-        limitedFiles(
+    SparkProcesses.Ended ran =
+        SparkProcesses.run(
+            limitedFiles(
                 spark.submit(
                     "local[2]",
                     NoisyQuantJob.class.getName(),
                     List.of("spark.ui.enabled=false", "spark.local.dir=" + full),
-                    TestJob.calibration(folder.resolve("undisturbed.conf"), MODEL, images, output)))
-            .start();
-    String log = new String(process.getInputStream().readAllBytes(), UTF_8);
-    assertThat(process.waitFor()).as(log).isEqualTo(1);
-    assertThat(log).contains("ERROR DISK_FULL").contains("spark.local.dir");
+                    TestJob.calibration(
+                        folder.resolve("undisturbed.conf"), MODEL, images, output))),
+            (process, line) -> {});
+    assertThat(ran.exitCode()).as(ran.log()).isEqualTo(1);
+    assertThat(ran.log()).contains("ERROR DISK_FULL").contains("spark.local.dir");
     assertThat(output.resolve("_SUCCESS")).doesNotExist();
     again();
   }

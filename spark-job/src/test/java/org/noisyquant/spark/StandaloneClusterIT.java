@@ -2,7 +2,6 @@ package org.noisyquant.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -111,29 +110,16 @@ class StandaloneClusterIT {
   /** Submits the calibration, shows every line of its log, and gives its output folder. */
   private Path submit(List<String> more, Consumer<String> eachLine) throws Exception {
     Path output = folder.resolve("cluster");
-    List<String> settings =
-        new ArrayList<>(
-            List.of(
-                "spark.executor.memory=1g",
-                "spark.executor.cores=1",
-                "spark.ui.enabled=false",
-                "spark.driver.host=127.0.0.1"));
+    List<String> settings = new ArrayList<>(SparkProcesses.smallExecutors());
     settings.addAll(more);
     List<String> arguments =
         TestJob.calibration(folder.resolve("local.conf"), "fashion_vit.onnx", images, output);
-    Process process =
-        spark.submit(cluster.url(), NoisyQuantJob.class.getName(), settings, arguments).start();
-    StringBuilder log = new StringBuilder();
-    try (BufferedReader lines = process.inputReader()) {
-      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-        log.append(line).append('\n');
-        eachLine.accept(line);
-      }
-      assertThat(process.waitFor()).as(log.toString()).isZero();
-    } finally {
-      SparkProcesses.kill(process.toHandle());
-    }
-    assertThat(Files.exists(output.resolve("_SUCCESS"))).as(log.toString()).isTrue();
+    SparkProcesses.Ended ended =
+        SparkProcesses.run(
+            spark.submit(cluster.url(), NoisyQuantJob.class.getName(), settings, arguments),
+            (process, line) -> eachLine.accept(line));
+    assertThat(ended.exitCode()).as(ended.log()).isZero();
+    assertThat(Files.exists(output.resolve("_SUCCESS"))).as(ended.log()).isTrue();
     return output;
   }
 }

@@ -27,9 +27,7 @@ import org.noisyquant.result.SiteResult;
 import org.noisyquant.runtime.FoldProbe;
 import org.noisyquant.runtime.MatMulRunner;
 import org.noisyquant.runtime.MomentsRunner;
-import org.noisyquant.search.CandidateGrid;
 import org.noisyquant.search.NoiseKind;
-import org.noisyquant.search.Objective;
 import org.noisyquant.search.SiteChoice;
 import org.noisyquant.search.SiteDecision;
 import org.noisyquant.spark.testing.LocalSpark;
@@ -90,16 +88,7 @@ class GuidedReferenceIT {
         model,
         TestActivations.preprocessing(model),
         plans,
-        new SearchSettings(
-            true,
-            CandidateGrid.AUTHORS,
-            Objective.OUTPUT,
-            NoiseKind.OPTIMIZED,
-            true,
-            true,
-            true,
-            weights.prefixWeight,
-            0.5),
+        TestSearch.of(true, weights.prefixWeight, 0.5),
         weights.rules,
         Long.MAX_VALUE,
         HELD_OUT,

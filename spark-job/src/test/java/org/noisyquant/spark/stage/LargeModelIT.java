@@ -13,9 +13,6 @@ import org.junit.jupiter.api.io.TempDir;
 import org.noisyquant.onnx.OnnxFile;
 import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.quant.WeightRounding;
-import org.noisyquant.search.CandidateGrid;
-import org.noisyquant.search.NoiseKind;
-import org.noisyquant.search.Objective;
 import org.noisyquant.spark.testing.LocalSpark;
 import org.noisyquant.testing.TestData;
 
@@ -44,16 +41,7 @@ class LargeModelIT {
             model,
             TestActivations.preprocessing(model),
             plans,
-            new SearchSettings(
-                true,
-                CandidateGrid.AUTHORS,
-                Objective.OUTPUT,
-                NoiseKind.OPTIMIZED,
-                true,
-                true,
-                true,
-                20,
-                0.5),
+            TestSearch.of(true, 20, 0.5),
             new WeightRules(WeightRounding.GPTQ, true, true, 0.01, 0.5, MOMENTS_MEMORY),
             1L << 31,
             0.3,

@@ -10,9 +10,6 @@ import org.noisyquant.graph.ActivationSite.Role;
 import org.noisyquant.graph.LinearLayer;
 import org.noisyquant.graph.ModelGraph;
 import org.noisyquant.quant.WeightRounding;
-import org.noisyquant.search.CandidateGrid;
-import org.noisyquant.search.NoiseKind;
-import org.noisyquant.search.Objective;
 
 class MemoryPlanTest {
   private static final int CHANNELS = 768;
@@ -39,16 +36,7 @@ class MemoryPlanTest {
             FILE,
             all.stream().map(s -> new SitePlan(s, 8, 8)).toList(),
             values,
-            new SearchSettings(
-                guided,
-                CandidateGrid.AUTHORS,
-                Objective.OUTPUT,
-                NoiseKind.OPTIMIZED,
-                true,
-                true,
-                true,
-                1,
-                0.1),
+            TestSearch.of(guided, 1, 0.1),
             new WeightRules(rounding, false, true, 0.01, 0.25, memory),
             memory,
             true));

@@ -1,5 +1,6 @@
 package org.noisyquant.spark.testing;
 
+import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -7,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiConsumer;
 import org.apache.spark.launcher.JavaModuleOptions;
 
 /**
@@ -81,6 +83,38 @@ public final class SparkProcesses {
     command.add(JAR.toString());
     command.addAll(arguments);
     return java("org.apache.spark.deploy.SparkSubmit", command);
+  }
+
+  /**
+   * A process that has ended.
+   *
+   * @param log all that it wrote
+   */
+  public record Ended(int exitCode, String log) {}
+
+  /** Runs a process to its end, and shows every line of its log when it comes. */
+  public static Ended run(ProcessBuilder builder, BiConsumer<Process, String> eachLine)
+      throws IOException, InterruptedException {
+    Process process = builder.start();
+    StringBuilder log = new StringBuilder();
+    try (BufferedReader lines = process.inputReader()) {
+      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+        log.append(line).append('\n');
+        eachLine.accept(process, line);
+      }
+      return new Ended(process.waitFor(), log.toString());
+    } finally {
+      kill(process.toHandle());
+    }
+  }
+
+  /** Settings of executors of one core on this machine. */
+  public static List<String> smallExecutors() {
+    return List.of(
+        "spark.executor.memory=1g",
+        "spark.executor.cores=1",
+        "spark.ui.enabled=false",
+        "spark.driver.host=127.0.0.1");
   }
 
   /** Ends a process and all that it started. */
