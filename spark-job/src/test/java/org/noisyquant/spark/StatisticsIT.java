@@ -307,7 +307,10 @@ class StatisticsIT {
       assertThat(solved.exitCode()).isEqualTo(2);
       assertThat(solved.err()).contains("INVALID_VALUE").contains("--images");
     }
-    Ended bare = job.run("bare", List.of("calibrate", "--model", "m", "--output", "o"));
+    Ended bare =
+        job.run(
+            "bare",
+            List.of("calibrate", "--model", "m", "--output", folder.resolve("bare").toString()));
     assertThat(bare.err()).contains("MISSING_VALUE").contains("images.path");
   }
 
