@@ -15,28 +15,40 @@ import org.noisyquant.onnx.SiteFolds;
 
 /** Finds folds with ONNX Runtime as the one that runs the probe. */
 public final class FoldProbe {
+  private static final String WHAT = "the model that follows the channels";
+
   private FoldProbe() {}
 
   /**
    * Into what the noise of each site of a model folds. Takes about one forward of the model on one
    * thread, and its memory; where its weights do not fit into one file, also their size in the
-   * temporary folder.
+   * temporary folder. Such a model runs in a process of its own: ONNX Runtime was once seen to
+   * crash while it loaded one that it loads at other times.
    *
    * @throws org.noisyquant.error.NoisyQuantException MODEL_RUN_FAILED if ONNX Runtime refuses the
-   *     model
+   *     model, or crashes on one in a process of its own
    */
   public static SiteFolds folds(OnnxModel model) {
     return SiteFolds.of(model, FoldProbe::run);
   }
 
   private static Map<String, float[]> run(OnnxFile model, long... shape) {
+    if (model.hasData()) {
+      try (ModelTrial trial = ModelTrial.open()) {
+        return trial.values(WHAT, model, shape).orElseGet(() -> runHere(model, shape));
+      }
+    }
+    return runHere(model, shape);
+  }
+
+  private static Map<String, float[]> runHere(OnnxFile model, long... shape) {
     // From a file, ONNX Runtime needs one copy of the model less than from bytes.
     try (TemporaryFolder folder = TemporaryFolder.create("noisyquant-probe")) {
       return run(folder.write("probe.onnx", model), shape);
     }
   }
 
-  private static Map<String, float[]> run(Path file, long... shape) {
+  static Map<String, float[]> run(Path file, long... shape) {
     OrtEnvironment environment = OrtEnvironment.getEnvironment();
     int pixels = 1;
     for (long dim : shape) {
@@ -60,7 +72,7 @@ public final class FoldProbe {
         return outputs;
       }
     } catch (OrtException e) {
-      throw ModelRunner.failed("the model that follows the channels", e);
+      throw ModelRunner.failed(WHAT, e);
     }
   }
 }

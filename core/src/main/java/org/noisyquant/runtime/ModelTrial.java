@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -103,6 +104,27 @@ public final class ModelTrial implements AutoCloseable {
   /** Returns how many values each output has. */
   Optional<List<Long>> run(
       String name, OnnxFile model, int height, int width, List<String> outputs) {
+    String encoded = outputs.stream().map(ModelTrial::encoded).collect(Collectors.joining(","));
+    return ask(name, model, TrialProcess.SIZES, height + "," + width + " " + encoded)
+        .map(sizes -> Arrays.stream(sizes.split(",")).map(Long::valueOf).toList());
+  }
+
+  /**
+   * All outputs of a model, which are float, for an image of zeros.
+   *
+   * @param name how to call the model in messages
+   * @param shape of the image
+   * @return outputs by name, row-major; nothing where models cannot be tried
+   * @throws NoisyQuantException as {@link #run}
+   */
+  Optional<Map<String, float[]>> values(String name, OnnxFile model, long... shape) {
+    String dims = Arrays.stream(shape).mapToObj(Long::toString).collect(Collectors.joining(","));
+    Path values = folder.path().resolve("values");
+    return ask(name, model, TrialProcess.VALUES, dims + " " + encoded(values.toString()))
+        .map(count -> TrialProcess.values(values, Integer.parseInt(count)));
+  }
+
+  private Optional<String> ask(String name, OnnxFile model, String question, String fields) {
     Optional<List<Path>> classPath = classPath();
     if (classPath.isEmpty()) {
       return Optional.empty();
@@ -112,10 +134,9 @@ public final class ModelTrial implements AutoCloseable {
       if (process == null && !start(classPath.get())) {
         return Optional.empty();
       }
-      String encoded = outputs.stream().map(ModelTrial::encoded).collect(Collectors.joining(","));
-      questions.write(height + " " + width + " " + encoded + " " + encoded(file.toString()) + "\n");
+      questions.write(question + " " + fields + " " + encoded(file.toString()) + "\n");
       questions.flush();
-      return Optional.of(sizes(name, answer(name)));
+      return Optional.of(checked(name, answer(name)));
     } catch (IOException e) {
       throw crashed(name, "");
     }
@@ -215,7 +236,7 @@ public final class ModelTrial implements AutoCloseable {
     }
   }
 
-  private List<Long> sizes(String name, String answer) {
+  private String checked(String name, String answer) {
     if (!answer.startsWith(TrialProcess.OK)) {
       int space = answer.indexOf(' ');
       throw new NoisyQuantException(
@@ -224,9 +245,7 @@ public final class ModelTrial implements AutoCloseable {
               .substring(space + 1)
               .replace(folder.path().resolve("model.onnx").toString(), name));
     }
-    return Arrays.stream(answer.substring(TrialProcess.OK.length()).split(","))
-        .map(Long::valueOf)
-        .toList();
+    return answer.substring(TrialProcess.OK.length());
   }
 
   private NoisyQuantException crashed(String name, String last) {

@@ -63,6 +63,23 @@ class ModelTrialTest {
   }
 
   @Test
+  void theValuesOfAModelAreThoseOfThisProcess() {
+    byte[] model = TestData.fashionBytes("fashion_vit.onnx");
+
+    Map<String, float[]> values =
+        trial.values("good.onnx", OnnxFile.of(model), 1, 3, 28, 28).orElseThrow();
+
+    try (TemporaryFolder folder = TemporaryFolder.create("here")) {
+      Map<String, float[]> here =
+          FoldProbe.run(folder.write("good.onnx", OnnxFile.of(model)), 1, 3, 28, 28);
+      assertThat(here).isNotEmpty();
+      assertThat(values).containsOnlyKeys(here.keySet());
+      here.forEach((name, expected) -> assertThat(values.get(name)).isEqualTo(expected));
+    }
+    aModelThatRunsPasses();
+  }
+
+  @Test
   void aModelThatOnnxRuntimeCrashesOnIsRefusedAndTheNextOneRuns() {
     byte[] model =
         new GraphBuilder(17)
