@@ -103,7 +103,7 @@ public final class Calibration {
         CalibrationImages.of(passImages, earlierImages, settings.maxBadFraction());
     StatisticsResult statistics =
         StatisticsResult.sum(
-            Stream.of(pass, earlier).flatMap(Optional::stream).toList(), settings.sites().size());
+            Stream.of(pass, earlier).flatMap(Optional::stream).toList(), settings.sites());
     List<SiteSummary> summaries = statistics.summaries(settings.sites());
     Optional<RangeDrift> drift = drift(pass.orElse(statistics), observed);
     double secondsStatistics = (System.nanoTime() - start) / NANOS;

@@ -126,8 +126,7 @@ public final class Checkpoints {
     }
     long start = System.nanoTime();
     StatisticsResult statistics = computation.get();
-    // Spark computes when it is asked for something.
-    statistics.sites().count();
+    statistics.summaries(plans);
     if (save(entry, start, path -> writeStatistics(path, statistics))) {
       statistics.release();
       return readStatistics(spark, entry);

@@ -8,9 +8,12 @@ import static org.apache.spark.sql.functions.min_by;
 
 import java.io.IOException;
 import java.util.List;
+import java.util.Set;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
@@ -49,25 +52,35 @@ public final class MergeStage {
     checkDisjoint(stored);
     Dataset<Row> sites = union(stored.stream().map(StoredStatistics::sites).toList());
     Dataset<Row> images = union(stored.stream().map(StoredStatistics::imageRows).toList());
-    Dataset<Row> merged = StatisticsStage.merge(sites, manifest.sites().size());
-    StoredStatistics.write(files, folder, manifest, merged, images);
-    merged.unpersist();
+    JavaRDD<Row> merged = SiteMerge.of(sites.javaRDD(), sites(manifest));
+    StoredStatistics.write(
+        files,
+        folder,
+        manifest,
+        sites.sparkSession().createDataFrame(merged, StatisticsStage.MERGED),
+        images);
     return images.count();
   }
 
   private static void checkComplete(StoredStatistics stored) {
-    long rows = stored.sites().select("site").distinct().count();
-    if (rows != stored.manifest().sites().size()) {
+    List<Integer> wanted = sites(stored.manifest());
+    List<Integer> found =
+        stored.sites().select("site").distinct().as(Encoders.INT()).collectAsList();
+    if (!Set.copyOf(found).equals(Set.copyOf(wanted))) {
       throw new NoisyQuantException(
           ErrorCode.STATISTICS_INVALID,
           "the statistics in "
               + stored.folder()
               + " are incomplete: "
-              + rows
+              + found.size()
               + " of "
-              + stored.manifest().sites().size()
+              + wanted.size()
               + " sites; calibrate again");
     }
+  }
+
+  private static List<Integer> sites(StatisticsManifest manifest) {
+    return manifest.sites().stream().map(StatisticsManifest.Site::site).toList();
   }
 
   private static void checkDisjoint(List<StoredStatistics> stored) {

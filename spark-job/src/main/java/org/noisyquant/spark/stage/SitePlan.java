@@ -32,6 +32,11 @@ public record SitePlan(ActivationSite site, int weightBits, int activationBits)
     return WeightQuantizer.minMax(model.weight(layer), layer.inputs(), layer.outputs(), weightBits);
   }
 
+  /** Topological indices. */
+  static List<Integer> indices(List<SitePlan> plans) {
+    return plans.stream().map(plan -> plan.site().index()).toList();
+  }
+
   static List<String> tensors(List<SitePlan> plans) {
     return plans.stream().map(plan -> plan.site().tensor()).toList();
   }

@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.function.Function;
 import org.apache.spark.sql.Row;
 import org.noisyquant.onnx.OnnxModel;
@@ -50,22 +51,22 @@ record SolveStage(
   /** The short lists, in the order of the sites. */
   List<SiteShortlist> run(StatisticsResult statistics) {
     List<SiteShortlist> lists =
-        statistics
-            .sites()
-            .javaRDD()
-            .repartition(sites.size())
+        bySite(statistics)
             .map((Function<Row, SiteShortlist>) row -> solve(statistics(row)))
             .collect();
     return lists.stream().sorted(Comparator.comparingInt(SiteShortlist::site)).toList();
   }
 
+  /** A partition for each site; those just merged have one. */
+  private JavaRDD<Row> bySite(StatisticsResult statistics) {
+    JavaRDD<Row> rows = statistics.sites().javaRDD();
+    return rows.getNumPartitions() == sites.size() ? rows : rows.repartition(sites.size());
+  }
+
   /** The same with predicted losses on both parts, in place of those that images would give. */
   List<Predicted> predict(StatisticsResult statistics) {
     List<Predicted> lists =
-        statistics
-            .sites()
-            .javaRDD()
-            .repartition(sites.size())
+        bySite(statistics)
             .map((Function<Row, Predicted>) row -> predict(statistics(row)))
             .collect();
     return lists.stream()

@@ -1,19 +1,15 @@
 package org.noisyquant.spark.stage;
 
-import static org.apache.spark.sql.functions.col;
-
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
-import java.util.NoSuchElementException;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.apache.spark.api.java.function.MapPartitionsFunction;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.rdd.PartitionPruningRDD;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
@@ -37,16 +33,6 @@ import scala.Function1;
 final class StatisticsStage {
   private static final Logger LOG = LoggerFactory.getLogger(StatisticsStage.class);
 
-  /** One row per image that was read or refused, and one per partition and site. */
-  private static final StructType PASS =
-      new StructType()
-          .add("name", DataTypes.StringType)
-          .add("digest", DataTypes.StringType)
-          .add("part", DataTypes.StringType)
-          .add("reason", DataTypes.StringType)
-          .add("site", DataTypes.IntegerType)
-          .add("statistics", DataTypes.BinaryType);
-
   /** Schema of the images: one row per image that was read or refused. */
   static final StructType IMAGES =
       new StructType()
@@ -61,8 +47,6 @@ final class StatisticsStage {
   /** Schema of the merged statistics: one row per site. */
   static final StructType MERGED =
       new StructType().add("site", DataTypes.IntegerType).add("statistics", DataTypes.BinaryType);
-
-  private static final int STATISTICS = MERGED.fieldIndex("statistics");
 
   private StatisticsStage() {}
 
@@ -97,7 +81,7 @@ final class StatisticsStage {
               () -> run(group(images, group, groups), model, memory)));
       LOG.info("statistics of {} of {} groups of partitions", i + 1, groups);
     }
-    return StatisticsResult.sum(parts, model.sites().size());
+    return StatisticsResult.sum(parts, model.sites());
   }
 
   /** Every n-th partition. */
@@ -110,37 +94,23 @@ final class StatisticsStage {
   }
 
   private static StatisticsResult run(Dataset<Row> images, TappedModel model, long memory) {
+    SparkSession spark = images.sparkSession();
     List<TappedModel> groups = groups(model, memory);
     // The first pass also lists the images.
-    Dataset<Row> pass = pass(images, groups.get(0), true);
+    JavaRDD<Row> pass = pass(images, groups.get(0), true);
     for (TappedModel group : groups.subList(1, groups.size())) {
       pass = pass.union(pass(images, group, false));
     }
-    return merged(pass.persist(StorageLevel.DISK_ONLY()), model);
-  }
-
-  private static StatisticsResult merged(Dataset<Row> pass, TappedModel model) {
-    Dataset<Row> imageRows =
-        pass.filter(col("name").isNotNull()).select("name", "digest", "part", "reason");
-    Dataset<Row> merged =
-        merge(
-            pass.filter(col("site").isNotNull()).select("site", "statistics"),
-            model.sites().size());
-    return new StatisticsResult(imageRows, merged, List.of(pass, merged));
-  }
-
-  /**
-   * Merges statistics by site.
-   *
-   * @param rows (site, statistics), of any images, each of which is in one row of a site only
-   * @param siteCount how many sites there are
-   * @return (site, statistics), one row per site, cached
-   */
-  static Dataset<Row> merge(Dataset<Row> rows, int siteCount) {
-    return rows.repartition(siteCount, col("site"))
-        .sortWithinPartitions("site")
-        .mapPartitions((MapPartitionsFunction<Row, Row>) MergedSites::new, Encoders.row(MERGED))
-        .persist(StorageLevel.DISK_ONLY());
+    pass.persist(StorageLevel.DISK_ONLY());
+    JavaRDD<Row> imageRows = pass.filter(row -> row.size() == IMAGES.size());
+    JavaRDD<Row> merged =
+        SiteMerge.of(
+            pass.filter(row -> row.size() == MERGED.size()), SitePlan.indices(model.sites()));
+    merged.persist(StorageLevel.DISK_ONLY());
+    return new StatisticsResult(
+        spark.createDataFrame(imageRows, IMAGES),
+        spark.createDataFrame(merged, MERGED),
+        List.of(pass, merged));
   }
 
   /** The model with a part of its sites each. */
@@ -159,10 +129,9 @@ final class StatisticsStage {
     return SiteStatistics.bytes(site.channels(), site.prefixTokens(), heldOut);
   }
 
-  private static Dataset<Row> pass(Dataset<Row> images, TappedModel group, boolean lists) {
-    return images.mapPartitions(
-        (MapPartitionsFunction<Row, Row>) rows -> partition(rows, group, lists),
-        Encoders.row(PASS));
+  /** Rows of {@link #IMAGES}, if it lists them, and of {@link #MERGED}, one per site. */
+  private static JavaRDD<Row> pass(Dataset<Row> images, TappedModel group, boolean lists) {
+    return images.javaRDD().mapPartitions(rows -> partition(rows, group, lists));
   }
 
   private static Iterator<Row> partition(Iterator<Row> images, TappedModel model, boolean lists) {
@@ -203,7 +172,7 @@ final class StatisticsStage {
       if (e.code() != ErrorCode.IMAGE_UNREADABLE) {
         throw e;
       }
-      return RowFactory.create(image.name(), null, null, e.getMessage(), null, null);
+      return RowFactory.create(image.name(), null, null, e.getMessage());
     }
     activations.visit(
         pixels.values(),
@@ -222,12 +191,11 @@ final class StatisticsStage {
                     + "; check that the FP32 model gives finite values for this image");
           }
         });
-    return RowFactory.create(
-        pixels.name(), pixels.digest(), pixels.part().name(), null, null, null);
+    return RowFactory.create(pixels.name(), pixels.digest(), pixels.part().name(), null);
   }
 
   private static Row siteRow(SiteStatistics statistics) {
-    return RowFactory.create(null, null, null, null, statistics.site(), statistics.toBytes());
+    return RowFactory.create(statistics.site(), statistics.toBytes());
   }
 
   /** What the driver needs to know of one site: largest magnitudes, and how many images. */
@@ -246,39 +214,5 @@ final class StatisticsStage {
       }
     }
     return new SiteSummary(s.site(), absMax, bounds, tokens);
-  }
-
-  /** Merges the rows of each site, which follow one another. Holds two of them at a time. */
-  private static final class MergedSites implements Iterator<Row> {
-    private final Iterator<Row> rows;
-    private SiteStatistics next;
-
-    MergedSites(Iterator<Row> rows) {
-      this.rows = rows;
-      next = read();
-    }
-
-    @Override
-    public boolean hasNext() {
-      return next != null;
-    }
-
-    @Override
-    public Row next() {
-      if (next == null) {
-        throw new NoSuchElementException();
-      }
-      SiteStatistics merged = next;
-      next = read();
-      while (next != null && next.site() == merged.site()) {
-        merged.merge(next);
-        next = read();
-      }
-      return RowFactory.create(merged.site(), merged.toBytes());
-    }
-
-    private SiteStatistics read() {
-      return rows.hasNext() ? SiteStatistics.fromBytes(rows.next().getAs(STATISTICS)) : null;
-    }
   }
 }
