@@ -190,6 +190,8 @@ public enum ErrorCode {
   IMAGE_UNREADABLE(
       3,
       "cannot read image {file}: {reason}. Replace or remove the file",
+      "image {file} is left out: {number} processes died while they worked on it (a crash in ONNX"
+          + " Runtime or a decoder, or killed from outside). Replace or remove the file",
       "none of {number} sampled images of {folder} can be read: {reasons}"),
   /** More unreadable images than {@code images.maxBadFraction} allows. */
   TOO_MANY_BAD_IMAGES(

@@ -67,7 +67,8 @@ final class CalibrateStep implements JobStep {
             .evaluated()
             .map(
                 images -> {
-                  Evaluated evaluated = evaluate(spark, config, inputs, images, model, metrics);
+                  Evaluated evaluated =
+                      evaluate(spark, config, inputs, images, model, checkpoints, metrics);
                   repeated.evaluation(evaluated, images.names());
                   repeated.overlap(calibrated.images(), evaluated, images.names());
                   return evaluated
@@ -101,7 +102,11 @@ final class CalibrateStep implements JobStep {
               images.addAll(source.names());
             });
     return Checkpoints.in(
-        output.fileSystem(), output.checkpoints(), images, config.job().checkpointSeconds());
+        output.fileSystem(),
+        output.checkpoints(),
+        images,
+        config.job().checkpointSeconds(),
+        output.afterDeath());
   }
 
   private static void drift(RangeDrift drift, Metrics metrics) {
@@ -137,6 +142,7 @@ final class CalibrateStep implements JobStep {
       CalibrationInputs inputs,
       ImageSource evaluatedImages,
       NoisyQuantModel model,
+      Checkpoints checkpoints,
       Metrics metrics) {
     long start = System.nanoTime();
     NoisyQuantModel.Content content = model.content();
@@ -152,7 +158,8 @@ final class CalibrateStep implements JobStep {
             content.preprocessing(),
             config.images().heldOutFraction(),
             config.evaluation().bootstrapReplicates(),
-            config.job().seed());
+            config.job().seed(),
+            checkpoints);
     boolean onlyHeldOut = inputs.evaluation().isEmpty();
     if (onlyHeldOut) {
       LOG.info("no evaluation images are given: the held-out calibration images are evaluated");

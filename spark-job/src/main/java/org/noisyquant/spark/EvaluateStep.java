@@ -21,6 +21,7 @@ import org.noisyquant.runtime.ModelTrial;
 import org.noisyquant.spark.io.Metrics;
 import org.noisyquant.spark.io.ModelFiles;
 import org.noisyquant.spark.io.OutputFolder;
+import org.noisyquant.spark.stage.Checkpoints;
 import org.noisyquant.spark.stage.EvaluateStage;
 import org.noisyquant.spark.stage.Evaluated;
 import org.noisyquant.spark.stage.ImageSource;
@@ -67,7 +68,9 @@ final class EvaluateStep implements JobStep {
                 preprocessing,
                 0,
                 config.evaluation().bootstrapReplicates(),
-                config.job().seed())
+                config.job().seed(),
+                Checkpoints.in(
+                    output.fileSystem(), output.checkpoints(), List.of(), 0, output.afterDeath()))
             .run(images.read(Partitions.of(spark, config)), labels, false);
     metrics.put("evaluation.quarantined", evaluated.unreadable().count());
     RepeatedImages repeated = new RepeatedImages(metrics);

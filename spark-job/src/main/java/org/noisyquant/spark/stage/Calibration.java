@@ -87,7 +87,12 @@ public final class Calibration {
     String key = statisticsKey();
     ShippedModel fp32 = ShippedModel.ship(spark, model.file());
     TappedModel tapped =
-        TappedModel.ship(spark, fp32, model, settings.imageInput(), settings.sites());
+        TappedModel.ship(
+            spark,
+            fp32,
+            model,
+            settings.imageInput(checkpoints.crashes(spark).orElse(null)),
+            settings.sites());
     Optional<StatisticsResult> pass =
         observed
             .images()

@@ -76,12 +76,18 @@ public record CalibrationSettings(
     }
   }
 
-  ImageInput imageInput() {
+  /**
+   * How images reach the model.
+   *
+   * @param crashes of images in work, or null
+   */
+  ImageInput imageInput(CrashMarks crashes) {
     return new ImageInput(
         preprocessing.toJson(),
         model.graph().height(),
         model.graph().width(),
         heldOutFraction,
-        seed);
+        seed,
+        crashes);
   }
 }

@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.function.Supplier;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.SparkSession;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -31,6 +32,7 @@ public final class Checkpoints {
   private static final String VALUE = "value";
   private static final String SITES = "sites.parquet";
   private static final String IMAGES = "images.parquet";
+  private static final String CRASHES = "crashes";
   private static final int NAME_LENGTH = 16;
 
   /** Classes that entries are made of. */
@@ -43,18 +45,25 @@ public final class Checkpoints {
   private final Path folder;
   private final String inputs;
   private final double leastSeconds;
+  private final boolean afterDeath;
   private final List<String> resumed = new ArrayList<>();
 
-  private Checkpoints(Optional<FileSystem> files, Path folder, String inputs, double leastSeconds) {
+  private Checkpoints(
+      Optional<FileSystem> files,
+      Path folder,
+      String inputs,
+      double leastSeconds,
+      boolean afterDeath) {
     this.files = files;
     this.folder = folder;
     this.inputs = inputs;
     this.leastSeconds = leastSeconds;
+    this.afterDeath = afterDeath;
   }
 
   /** Keeps nothing. */
   public static Checkpoints none() {
-    return new Checkpoints(Optional.empty(), new Path("none"), "", 0);
+    return new Checkpoints(Optional.empty(), new Path("none"), "", 0, false);
   }
 
   /**
@@ -62,16 +71,22 @@ public final class Checkpoints {
    *
    * @param inputs names what is computed on: the list of images
    * @param leastSeconds what took less is not kept
+   * @param afterDeath whether the earlier run ended without a word
    */
   public static Checkpoints in(
-      FileSystem files, Path folder, List<String> inputs, double leastSeconds) {
+      FileSystem files, Path folder, List<String> inputs, double leastSeconds, boolean afterDeath) {
     return new Checkpoints(
-        Optional.of(files), folder, digest(String.join("\n", inputs)), leastSeconds);
+        Optional.of(files), folder, digest(String.join("\n", inputs)), leastSeconds, afterDeath);
   }
 
   /** Whether anything is kept. */
   boolean keep() {
     return files.isPresent();
+  }
+
+  /** Where tasks mark the images that they work on; empty if nothing is kept. */
+  Optional<CrashMarks> crashes(JavaSparkContext spark) {
+    return files.map(kept -> CrashMarks.in(spark, new Path(folder, CRASHES), afterDeath));
   }
 
   /** Names of the stages that were not computed again. */

@@ -51,6 +51,7 @@ public final class EvaluateStage {
    * @param heldOutFraction share of the images that belongs to the held-out part
    * @param replicates of the bootstrap
    * @param seed of the bootstrap and of the held-out part
+   * @param checkpoints where tasks mark the images that they work on
    */
   public EvaluateStage(
       JavaSparkContext spark,
@@ -59,14 +60,16 @@ public final class EvaluateStage {
       Preprocessing preprocessing,
       double heldOutFraction,
       int replicates,
-      long seed) {
+      long seed,
+      Checkpoints checkpoints) {
     input =
         new ImageInput(
             preprocessing.toJson(),
             preprocessing.height(),
             preprocessing.width(),
             heldOutFraction,
-            seed);
+            seed,
+            checkpoints.crashes(spark).orElse(null));
     this.replicates = replicates;
     this.seed = seed;
     models = new ArrayList<>();

@@ -1,6 +1,7 @@
 package org.noisyquant.spark.stage;
 
 import java.io.Serializable;
+import java.util.Optional;
 import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.image.Preprocessing;
 import org.noisyquant.image.Preprocessor;
@@ -14,8 +15,15 @@ import org.noisyquant.stats.SiteStatistics.Part;
  * @param width of the model's input, in pixels
  * @param heldOutFraction share of the images that belong to the held-out part
  * @param seed of that choice
+ * @param crashes where to look for images that processes died of; null for nowhere
  */
-record ImageInput(String preprocessing, int height, int width, double heldOutFraction, long seed)
+record ImageInput(
+    String preprocessing,
+    int height,
+    int width,
+    double heldOutFraction,
+    long seed,
+    CrashMarks crashes)
     implements Serializable {
 
   /** An image that was read. */
@@ -26,13 +34,16 @@ record ImageInput(String preprocessing, int height, int width, double heldOutFra
     private final Preprocessor preprocessor =
         new Preprocessor(Preprocessing.fromJson(preprocessing, "preprocessing", height, width));
     private final float[] values = new float[preprocessor.size()];
+    private final Optional<CrashWatch> watch = Optional.ofNullable(crashes).map(CrashWatch::start);
 
     /**
-     * Decodes and preprocesses one image.
+     * Decodes and preprocesses one image. Until the next call, or the end of the task, it counts as
+     * in work.
      *
      * @throws NoisyQuantException IMAGE_UNREADABLE
      */
     Pixels read(ImageFile file) {
+      watch.ifPresent(w -> w.begin(file));
       preprocessor.apply(file.decode(), values, 0);
       return new Pixels(file.name(), file.digest(), part(file.digest()), values);
     }
