@@ -41,7 +41,7 @@ record Failure(ErrorCode code, String message) {
         ErrorCode.OUT_OF_MEMORY,
         Pattern.compile(
             "OutOfMemoryError[^\n]*|[^\n:]*exceeding (?:physical |virtual )?memory limits[^\n]*"
-                + "|OOMKilled|exit(?:ed with)? (?:code|status):? (?:52|137)\\b"));
+                + "|OOMKilled|exit(?:ed with)? (?:code|status):? (?:3|52|137)\\b"));
     patterns.put(
         ErrorCode.DISK_FULL,
         Pattern.compile("No space left on device|Disk quota exceeded|File too large"));

@@ -136,6 +136,22 @@ class DeployFilesTest {
             "spark.executor.memoryOverhead", memory -> assertThat(memory).matches("[2-9]g"));
   }
 
+  @ParameterizedTest
+  @MethodSource("deployments")
+  void anExecutorThatIsOutOfMemoryEndsAtOnce(Deployment deployment) {
+    assertThat(deployment.conf().get("spark.executor.extraJavaOptions"))
+        .contains("-XX:+ExitOnOutOfMemoryError");
+  }
+
+  @ParameterizedTest
+  @MethodSource("deployments")
+  void executorsGiveFreedWeightsBack(Deployment deployment) {
+    String threshold = "spark.executorEnv.MALLOC_MMAP_THRESHOLD_";
+
+    assertThat(deployment.conf())
+        .containsEntry(threshold, DeployFiles.sparkDefaults().get(threshold));
+  }
+
   @Test
   void theImageIsOfTheSparkThatTheJarIsBuiltWith() {
     String image =

@@ -74,6 +74,8 @@ class FailureTest {
           OUT_OF_MEMORY | java.lang.OutOfMemoryError: Cannot reserve 602112 bytes of direct buffer memory (allocated: 1)
           OUT_OF_MEMORY | ExecutorLostFailure (executor 1 exited caused by one of the running tasks) Reason: Container killed by YARN for exceeding physical memory limits. 5.5 GB of 5.5 GB used
           OUT_OF_MEMORY | ExecutorLostFailure (executor 3 exited caused by one of the running tasks) Reason: Command exited with code 52
+          OUT_OF_MEMORY | ExecutorLostFailure (executor 3 exited caused by one of the running tasks) Reason: Command exited with code 3
+          EXECUTOR_LOST | ExecutorLostFailure (executor 3 exited caused by one of the running tasks) Reason: Command exited with code 134
           OUT_OF_MEMORY | ExecutorLostFailure (executor 3 exited caused by one of the running tasks) Reason: The executor with id 3 exited with exit code 137(SIGKILL, possible container OOM).
           DISK_FULL | java.io.IOException: No space left on device
           EXECUTOR_LOST | ExecutorLostFailure (executor 0 exited caused by one of the running tasks) Reason: Command exited with code 134
