@@ -23,6 +23,7 @@ import org.noisyquant.spark.io.OutputFolder;
 import org.noisyquant.spark.stage.ImageSource;
 import org.noisyquant.spark.testing.LocalSpark;
 import org.noisyquant.spark.testing.ObjectStore;
+import org.noisyquant.spark.testing.ResettingRelay;
 import org.noisyquant.testing.TestData;
 
 /** Everything on s3a://, against an S3 service in this process. */
@@ -109,9 +110,7 @@ class ObjectStoreIT {
   void aServiceThatRefusesAFifthOfAllRequestsChangesNothing() throws IOException {
     String busy = "busy-bucket";
     store.bucketOfPatience(busy, hadoop);
-    for (String name : ImageSource.list(LocalSpark.session(), local.toString()).names()) {
-      store.put(busy, "images/" + name, Files.readAllBytes(local.resolve(name)));
-    }
+    putImages(busy);
     Ended here = job.calibrate("calm", "fashion_vit.onnx", local);
     store.slowDown(5);
     Ended there;
@@ -128,6 +127,35 @@ class ObjectStoreIT {
     assertThat(there.exitCode()).as(there.err()).isZero();
     assertThat(store.refused()).isGreaterThan(20);
     assertThat(store.get(busy, "out/model.onnx")).isEqualTo(here.bytes("model.onnx"));
+  }
+
+  @Test
+  void connectionsThatAreResetInMidAnswerChangeNothing() throws IOException {
+    String shaky = "shaky-bucket";
+    Ended here = job.calibrate("steady", "fashion_vit.onnx", local);
+    try (ResettingRelay relay = ResettingRelay.start(store.port(), 20_000, 3)) {
+      store.bucketOfPatience(shaky, relay.port(), hadoop);
+      putImages(shaky);
+      store.put(shaky, "model.onnx", Files.readAllBytes(TestData.fashion("fashion_vit.onnx")));
+
+      Ended there =
+          run(
+              Map.of(
+                  "--model", "s3a://" + shaky + "/model.onnx",
+                  "--images", "s3a://" + shaky + "/images",
+                  "--output", "s3a://" + shaky + "/out"));
+
+      System.out.println(relay.resets() + " connections were reset");
+      assertThat(there.exitCode()).as(there.err()).isZero();
+      assertThat(relay.resets()).isGreaterThan(20);
+    }
+    assertThat(store.get(shaky, "out/model.onnx")).isEqualTo(here.bytes("model.onnx"));
+  }
+
+  private static void putImages(String bucket) throws IOException {
+    for (String name : ImageSource.list(LocalSpark.session(), local.toString()).names()) {
+      store.put(bucket, "images/" + name, Files.readAllBytes(local.resolve(name)));
+    }
   }
 
   @Test

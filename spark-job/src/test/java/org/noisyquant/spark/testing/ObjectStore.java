@@ -69,13 +69,24 @@ public final class ObjectStore implements AutoCloseable {
 
   /** The same, with s3a as patient as it is by default, but in shorter intervals. */
   public void bucketOfPatience(String name, Configuration hadoop) {
-    bucket(name, hadoop);
+    bucketOfPatience(name, server.getPort(), hadoop);
+  }
+
+  /** The same, reached by another port. */
+  public void bucketOfPatience(String name, int port, Configuration hadoop) {
+    context.getBlobStore().createContainerInLocation(null, name);
+    reach(name, "http://127.0.0.1:" + port, IDENTITY, CREDENTIAL, hadoop);
     String prefix = "fs.s3a.bucket." + name + ".";
     for (String key : List.of("attempts.maximum", "retry.limit")) {
       hadoop.unset(prefix + key);
     }
     hadoop.set(prefix + "retry.interval", "20ms");
     hadoop.set(prefix + "retry.throttle.interval", "20ms");
+  }
+
+  /** Where it listens. */
+  public int port() {
+    return server.getPort();
   }
 
   /** Answers every n-th request with 503 Slow Down from now on; 0: none. */
