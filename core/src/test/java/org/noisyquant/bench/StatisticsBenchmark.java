@@ -26,6 +26,9 @@ import org.noisyquant.testing.TestImages;
  * <p>Arguments: {@code MODEL.onnx PREPROCESSING.json IMAGES COUNT}.
  */
 public final class StatisticsBenchmark {
+  /** Every sixth image is held out: about the default share. */
+  private static final int HELD_OUT = 6;
+
   private StatisticsBenchmark() {}
 
   /** Prints {@code name value} lines. */
@@ -52,7 +55,10 @@ public final class StatisticsBenchmark {
       float[] pixels = new float[preprocessor.size()];
       float[] x = new float[0];
       start = System.nanoTime();
+      int seen = 0;
       for (Path file : files) {
+        SiteStatistics.Part part =
+            ++seen % HELD_OUT == 0 ? SiteStatistics.Part.HELD_OUT : SiteStatistics.Part.CALIBRATION;
         preprocessor.apply(
             ImageDecoder.decode(Files.readAllBytes(file), file.toString()), pixels, 0);
         long before = System.nanoTime();
@@ -63,9 +69,7 @@ public final class StatisticsBenchmark {
             x = new float[run.size(i)];
           }
           run.copyTo(i, x);
-          statistics
-              .get(i)
-              .update(SiteStatistics.Part.CALIBRATION, x, run.size(i) / sites.get(i).channels());
+          statistics.get(i).update(part, x, run.size(i) / sites.get(i).channels());
         }
       }
     } finally {
