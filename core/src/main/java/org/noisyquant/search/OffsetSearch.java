@@ -37,6 +37,9 @@ final class OffsetSearch {
   /** Costs with those of unseen values, by which offsets are compared. */
   private final float[] compared;
 
+  /** Costs without an offset. */
+  private final float[] plain;
+
   private final float[] spacing;
 
   /** Of which step a pair is. */
@@ -57,10 +60,11 @@ final class OffsetSearch {
     this.biasCorrection = biasCorrection;
     levels = 1 << bits;
     low = -(1 << (bits - 1));
-    moments = new ErrorMoments(bits, capacity * offsetsOfRound);
+    moments = new ErrorMoments(bits, capacity * (offsetsOfRound + 1));
     offsets = new float[capacity];
     costs = new float[capacity];
     compared = new float[capacity];
+    plain = new float[capacity];
     spacing = new float[capacity];
     owners = new int[capacity * offsetsOfRound];
   }
@@ -76,9 +80,16 @@ final class OffsetSearch {
       compared[j] = Float.POSITIVE_INFINITY;
       firstRound(channel.density(), steps[j], j);
     }
-    takeBest(channel);
+    int without = moments.size();
+    for (int j = 0; j < count; j++) {
+      moments.add(steps[j], 0f);
+    }
+    takeBest(channel, without);
+    for (int j = 0; j < count; j++) {
+      plain[j] = pairCost(without + j);
+    }
     while (narrowerRound(steps, count)) {
-      takeBest(channel);
+      takeBest(channel, moments.size());
     }
   }
 
@@ -145,11 +156,11 @@ final class OffsetSearch {
     return unseen.clipping(low * step - offset, (low + levels - 1) * step - offset);
   }
 
-  private void takeBest(ChannelCells channel) {
+  private void takeBest(ChannelCells channel, int count) {
     moments.evaluate(channel);
-    for (int pair = 0; pair < moments.size(); pair++) {
+    for (int pair = 0; pair < count; pair++) {
       int j = owners[pair];
-      float cost = biasCorrection ? moments.variance(pair) : moments.square(pair);
+      float cost = pairCost(pair);
       float with = cost + clipping(moments.offset(pair), moments.step(pair));
       if (with < compared[j]) {
         compared[j] = with;
@@ -157,6 +168,10 @@ final class OffsetSearch {
         offsets[j] = moments.offset(pair);
       }
     }
+  }
+
+  private float pairCost(int pair) {
+    return biasCorrection ? moments.variance(pair) : moments.square(pair);
   }
 
   /** N_c of a step of the last search. */
@@ -167,5 +182,10 @@ final class OffsetSearch {
   /** What the channel's own values cost at the offset: Var(e) or E[e²]. */
   float cost(int j) {
     return costs[j];
+  }
+
+  /** The same without an offset. */
+  float plainCost(int j) {
+    return plain[j];
   }
 }

@@ -87,6 +87,10 @@ final class StepTable {
       int first) {
     if (offsets) {
       search.search(cells, steps, steps.length);
+      for (int j = 0; j < steps.length; j++) {
+        channel[first + j] = Math.min(search.plainCost(j), search.cost(j));
+      }
+      return;
     }
     plain.clear();
     for (float step : steps) {
@@ -94,8 +98,7 @@ final class StepTable {
     }
     plain.evaluate(cells);
     for (int j = 0; j < steps.length; j++) {
-      float cost = model.correctsBias() ? plain.variance(j) : plain.square(j);
-      channel[first + j] = offsets ? Math.min(cost, search.cost(j)) : cost;
+      channel[first + j] = model.correctsBias() ? plain.variance(j) : plain.square(j);
     }
   }
 

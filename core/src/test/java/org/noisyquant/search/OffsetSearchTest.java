@@ -61,6 +61,19 @@ class OffsetSearchTest {
   }
 
   @Test
+  void knowsWhatAStepCostsWithoutAnOffset() {
+    float[] values = gaussians(2000, 0.7, 1);
+    float[] steps = {0.9f, 0.4f, 0.2f};
+    for (boolean corrected : new boolean[] {true, false}) {
+      OffsetSearch search = search(4, corrected, values, steps);
+      for (int j = 0; j < steps.length; j++) {
+        double exact = exactCost(4, corrected, values, steps[j], 0);
+        assertThat((double) search.plainCost(j)).isCloseTo(exact, within(0.02 * exact));
+      }
+    }
+  }
+
+  @Test
   void findsWhatBruteForceFinds() {
     SoftAssertions softly = new SoftAssertions();
     for (Shape shape : Shape.values()) {
