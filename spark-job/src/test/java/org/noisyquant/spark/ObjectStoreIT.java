@@ -14,6 +14,7 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.noisyquant.onnx.OnnxFile;
@@ -129,6 +130,7 @@ class ObjectStoreIT {
     assertThat(store.get(busy, "out/model.onnx")).isEqualTo(here.bytes("model.onnx"));
   }
 
+  @Tag("full")
   @Test
   void connectionsThatAreResetInMidAnswerChangeNothing() throws IOException {
     String shaky = "shaky-bucket";
