@@ -14,7 +14,6 @@ import org.junit.jupiter.api.io.TempDir;
 import org.noisyquant.spark.testing.DeadlyImages;
 import org.noisyquant.spark.testing.SparkProcesses;
 import org.noisyquant.spark.testing.StandaloneCluster;
-import org.noisyquant.testing.TestData;
 
 /**
  * An image that the process dies of which runs the model on it: found and left out. What is left is
@@ -59,15 +58,10 @@ class DeadlyImageIT {
   }
 
   private static SparkProcesses.Ended run(String master, Path output) throws Exception {
-    return run(master, List.of("spark.default.parallelism=4"), arguments(images, output));
-  }
-
-  private static SparkProcesses.Ended run(String master, List<String> more, List<String> arguments)
-      throws Exception {
     List<String> settings = new ArrayList<>(SparkProcesses.smallExecutors());
-    settings.addAll(more);
+    settings.add("spark.default.parallelism=4");
     return SparkProcesses.run(
-        spark.submit(master, NoisyQuantJob.class.getName(), settings, arguments),
+        spark.submit(master, NoisyQuantJob.class.getName(), settings, arguments(images, output)),
         (process, line) -> {});
   }
 
@@ -106,50 +100,5 @@ class DeadlyImageIT {
     SparkProcesses.Ended ended = run("local[2]", output);
     assertThat(ended.exitCode()).as(ended.log()).isZero();
     assertLeftOut(output);
-  }
-
-  /** Two images of 270 MB each, first in their partitions, on an executor of 640. */
-  @Test
-  void imagesThatDoNotFitBesideEachOtherAreWorkedOnOneByOne() throws Exception {
-    Path huge = job.images("huge", IMAGES);
-    List<Path> others = TestJob.fashionImages();
-    DeadlyImages.huge(huge.resolve("00.png"), 1);
-    DeadlyImages.huge(
-        huge.resolve(others.get(IMAGES / 2 - 1).getFileName().toString().replace(".png", "x.png")),
-        2);
-    TestJob.write(
-        folder.resolve("balanced.conf"),
-        "noisyquant { preset = balanced, evaluation.bootstrapReplicates = 20 }");
-    Path preprocessing = folder.resolve("resized.json");
-    TestJob.write(
-        preprocessing,
-        TestJob.text(TestData.fashion("preprocessor_config_vit.json"))
-            .replace("\"do_resize\": false", "\"do_resize\": true"));
-    TestJob.Ended roomy = job.run("roomy", resized(huge, preprocessing, folder.resolve("roomy")));
-    assertThat(roomy.exitCode()).as(roomy.err()).isZero();
-    Path output = folder.resolve("narrow");
-    SparkProcesses.Ended narrow;
-    try (StandaloneCluster cluster = StandaloneCluster.start(spark, folder, 1, 2)) {
-      narrow =
-          run(
-              cluster.url(),
-              List.of("spark.executor.cores=2", "spark.executor.memory=640m"),
-              resized(huge, preprocessing, output));
-    }
-    assertThat(narrow.exitCode()).as(narrow.log()).isZero();
-    assertThat(narrow.log()).contains("Lost executor");
-    for (String result : List.of("model.onnx", "baseline.onnx", "quarantine.csv")) {
-      assertThat(new TestJob.Ended(0, "", "", output).bytes(result))
-          .as(result)
-          .isEqualTo(roomy.bytes(result));
-    }
-  }
-
-  private static List<String> resized(Path images, Path preprocessing, Path output) {
-    List<String> arguments =
-        TestJob.calibration(folder.resolve("balanced.conf"), "fashion_vit.onnx", images, output);
-    arguments.set(arguments.indexOf("--preprocessing") + 1, preprocessing.toString());
-    arguments.addAll(List.of("--partitions", "2"));
-    return arguments;
   }
 }

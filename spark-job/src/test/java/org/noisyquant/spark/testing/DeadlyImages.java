@@ -11,7 +11,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Random;
 import javax.imageio.ImageIO;
 import org.noisyquant.testing.TestData;
 
@@ -70,16 +69,6 @@ public final class DeadlyImages {
     deadly.getGraphics().drawImage(picture, 0, 0, null);
     deadly.setRGB(0, 0, WHITE);
     ImageIO.write(deadly, "png", file.toFile());
-  }
-
-  /** Writes a small file of 10,000 x 9,000 pixels, which are 270 MB in memory. */
-  public static void huge(Path file, long seed) throws IOException {
-    BufferedImage picture = new BufferedImage(10_000, 9_000, BufferedImage.TYPE_BYTE_BINARY);
-    Random random = new Random(seed);
-    for (int i = 0; i < 1_000_000; i++) {
-      picture.setRGB(random.nextInt(10_000), random.nextInt(9_000), WHITE);
-    }
-    ImageIO.write(picture, "png", file.toFile());
   }
 
   private static NodeProto node(String operator, String output, String... inputs) {

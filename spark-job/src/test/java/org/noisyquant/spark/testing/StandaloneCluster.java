@@ -23,17 +23,11 @@ public final class StandaloneCluster implements AutoCloseable {
   }
 
   /**
-   * Starts a cluster of Workers of one core.
+   * Starts a cluster.
    *
    * @param folder for logs and work
    */
   public static StandaloneCluster start(SparkProcesses spark, Path folder, int workers)
-      throws IOException {
-    return start(spark, folder, workers, 1);
-  }
-
-  /** Starts a cluster of Workers of so many cores each. */
-  public static StandaloneCluster start(SparkProcesses spark, Path folder, int workers, int cores)
       throws IOException {
     int port;
     try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
@@ -54,7 +48,7 @@ public final class StandaloneCluster implements AutoCloseable {
                   "org.apache.spark.deploy.worker.Worker",
                   List.of(
                       "--cores",
-                      Integer.toString(cores),
+                      "1",
                       "--memory",
                       "2g",
                       "--webui-port",
