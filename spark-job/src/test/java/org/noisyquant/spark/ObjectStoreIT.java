@@ -87,6 +87,7 @@ class ObjectStoreIT {
         .contains("\"fp32.top1\"");
   }
 
+  @Tag("full")
   @Test
   void aModelWithItsWeightsInADataFileGivesTheBytesOfTheSameModelInOneFile() {
     OnnxFile large = OnnxModel.read(TestData.fashion("fashion_vit.onnx"), 100_000).file();
@@ -107,6 +108,7 @@ class ObjectStoreIT {
     assertThat(store.get(BUCKET, "of-large/model.onnx")).isEqualTo(here.bytes("model.onnx"));
   }
 
+  @Tag("full")
   @Test
   void aServiceThatRefusesAFifthOfAllRequestsChangesNothing() throws IOException {
     String busy = "busy-bucket";
