@@ -49,14 +49,16 @@ final class FolderClaim implements AutoCloseable {
   private static final long AGAIN_MILLIS = 10;
 
   private final FolderContents contents;
+  private final boolean afterDeath;
   private final String run = UUID.randomUUID().toString();
   private final String since = Instant.now().toString();
   private final Timer beats = new Timer("noisyquant-claim", true);
   private boolean over;
   private long number;
 
-  private FolderClaim(FolderContents contents) {
+  private FolderClaim(FolderContents contents, boolean afterDeath) {
     this.contents = contents;
+    this.afterDeath = afterDeath;
   }
 
   /**
@@ -69,7 +71,7 @@ final class FolderClaim implements AutoCloseable {
     if (other.isPresent() && !diedHere(other.get())) {
       awaitDeath(contents, other.get(), timing);
     }
-    FolderClaim claim = new FolderClaim(contents);
+    FolderClaim claim = new FolderClaim(contents, other.isPresent());
     claim.write();
     long period = timing.beat().toMillis();
     claim.beats.schedule(
@@ -82,6 +84,11 @@ final class FolderClaim implements AutoCloseable {
         period,
         period);
     return claim;
+  }
+
+  /** Whether another run had the folder and did not give it back. */
+  boolean afterDeath() {
+    return afterDeath;
   }
 
   /** Whether a run has the folder, or died with it. */

@@ -36,15 +36,12 @@ public final class OutputFolder implements AutoCloseable {
 
   private final FolderContents contents;
   private final FolderClaim claim;
-  private final boolean afterDeath;
   private final Path staging;
   private boolean open = true;
 
-  private OutputFolder(
-      FolderContents contents, FolderClaim claim, Path staging, boolean afterDeath) {
+  private OutputFolder(FolderContents contents, FolderClaim claim, Path staging) {
     this.contents = contents;
     this.claim = claim;
-    this.afterDeath = afterDeath;
     this.staging = staging;
   }
 
@@ -72,12 +69,11 @@ public final class OutputFolder implements AutoCloseable {
       if (state == FolderContents.State.FREE) {
         contents.markResults(new TreeSet<>());
       }
-      boolean afterDeath = FolderClaim.isOn(contents);
       FolderClaim claim = FolderClaim.take(contents, timing);
       deleteStaging(contents);
       Path staging = contents.child(STAGING_PREFIX + UUID.randomUUID());
       fileSystem.mkdirs(staging);
-      return new OutputFolder(contents, claim, staging, afterDeath);
+      return new OutputFolder(contents, claim, staging);
     } catch (IOException | IllegalArgumentException e) {
       // IllegalArgumentException is what Path has for text that is no URI.
       throw notWritable(uri, e);
@@ -118,7 +114,7 @@ public final class OutputFolder implements AutoCloseable {
 
   /** Whether the run before this one ended without a word. */
   public boolean afterDeath() {
-    return afterDeath;
+    return claim.afterDeath();
   }
 
   /** The file system of the folder and of what is staged. */
