@@ -1,17 +1,17 @@
 package org.noisyquant.spark.testing;
 
-import ai.onnx.proto.OnnxMl.AttributeProto;
 import ai.onnx.proto.OnnxMl.GraphProto;
 import ai.onnx.proto.OnnxMl.ModelProto;
 import ai.onnx.proto.OnnxMl.NodeProto;
-import ai.onnx.proto.OnnxMl.TensorProto;
 import ai.onnx.proto.OnnxMl.TensorProto.DataType;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import javax.imageio.ImageIO;
+import org.noisyquant.testing.GraphBuilder;
 import org.noisyquant.testing.TestData;
 
 /**
@@ -22,6 +22,9 @@ import org.noisyquant.testing.TestData;
 public final class DeadlyImages {
   private static final int WHITE = 0xFFFFFF;
 
+  /** Of the small ViT. */
+  private static final int OPSET = 17;
+
   private DeadlyImages() {}
 
   /** Writes the model. */
@@ -29,26 +32,31 @@ public final class DeadlyImages {
     ModelProto model = ModelProto.parseFrom(TestData.fashionBytes("fashion_vit.onnx"));
     GraphProto graph = model.getGraph();
     String image = graph.getInput(0).getName();
+    GraphProto.Builder watch =
+        new GraphBuilder(OPSET)
+            // (1 - mean) / std of the model's preprocessing: what white becomes.
+            .floats("white", new long[0], (1 - 0.286f) / 0.353f)
+            .floats("hundred", new long[0], 100)
+            .floats("nothing", new long[0], 0)
+            .scalar("least", Long.MIN_VALUE)
+            .scalar("one", 1)
+            .integers("from", 0, 0, 0, 0)
+            .integers("to", 1, 1, 1, 1)
+            .node("Slice", List.of(image, "from", "to"), "corner")
+            .node("Sub", List.of("white", "corner"), "below")
+            .node("Mul", List.of("below", "hundred"), "percent")
+            .node("Cast", List.of("percent"), "steps", Map.of("to", (long) DataType.INT64_VALUE))
+            .node("Sub", List.of("steps", "one"), "divisor")
+            .node("Div", List.of("least", "divisor"), "quotient")
+            .node("Cast", List.of("quotient"), "float", Map.of("to", (long) DataType.FLOAT_VALUE))
+            .node("Mul", List.of("float", "nothing"), "zero")
+            .node("Add", List.of(image, "zero"), "watched")
+            .graph();
     GraphProto.Builder deadly =
         graph.toBuilder()
             .clearNode()
-            // (1 - mean) / std of the model's preprocessing: what white becomes.
-            .addInitializer(floats("white", (1 - 0.286f) / 0.353f))
-            .addInitializer(floats("hundred", 100))
-            .addInitializer(floats("nothing", 0))
-            .addInitializer(integers("least", DataType.INT32, Integer.MIN_VALUE))
-            .addInitializer(integers("one", DataType.INT32, 1))
-            .addInitializer(integers("from", DataType.INT64, 0, 0, 0, 0))
-            .addInitializer(integers("to", DataType.INT64, 1, 1, 1, 1))
-            .addNode(node("Slice", "corner", image, "from", "to"))
-            .addNode(node("Sub", "below", "white", "corner"))
-            .addNode(node("Mul", "percent", "below", "hundred"))
-            .addNode(cast("steps", "percent", DataType.INT32))
-            .addNode(node("Sub", "divisor", "steps", "one"))
-            .addNode(node("Div", "quotient", "least", "divisor"))
-            .addNode(cast("float", "quotient", DataType.FLOAT))
-            .addNode(node("Mul", "zero", "float", "nothing"))
-            .addNode(node("Add", "watched", image, "zero"));
+            .addAllInitializer(watch.getInitializerList())
+            .addAllNode(watch.getNodeList());
     for (NodeProto node : graph.getNodeList()) {
       NodeProto.Builder copy = node.toBuilder();
       for (int i = 0; i < node.getInputCount(); i++) {
@@ -69,48 +77,5 @@ public final class DeadlyImages {
     deadly.getGraphics().drawImage(picture, 0, 0, null);
     deadly.setRGB(0, 0, WHITE);
     ImageIO.write(deadly, "png", file.toFile());
-  }
-
-  private static NodeProto node(String operator, String output, String... inputs) {
-    return NodeProto.newBuilder()
-        .setName(output)
-        .setOpType(operator)
-        .addAllInput(List.of(inputs))
-        .addOutput(output)
-        .build();
-  }
-
-  private static NodeProto cast(String output, String input, DataType type) {
-    return node("Cast", output, input).toBuilder()
-        .addAttribute(
-            AttributeProto.newBuilder()
-                .setName("to")
-                .setType(AttributeProto.AttributeType.INT)
-                .setI(type.getNumber()))
-        .build();
-  }
-
-  private static TensorProto floats(String name, float value) {
-    return TensorProto.newBuilder()
-        .setName(name)
-        .setDataType(DataType.FLOAT.getNumber())
-        .addFloatData(value)
-        .build();
-  }
-
-  private static TensorProto integers(String name, DataType type, long... values) {
-    TensorProto.Builder tensor =
-        TensorProto.newBuilder().setName(name).setDataType(type.getNumber());
-    if (type == DataType.INT64) {
-      tensor.addDims(values.length);
-    }
-    for (long value : values) {
-      if (type == DataType.INT64) {
-        tensor.addInt64Data(value);
-      } else {
-        tensor.addInt32Data(Math.toIntExact(value));
-      }
-    }
-    return tensor.build();
   }
 }
