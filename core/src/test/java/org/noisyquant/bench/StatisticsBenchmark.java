@@ -23,12 +23,10 @@ import org.noisyquant.testing.TestImages;
  * what a partition's statistics cost afterwards: their bytes, and the time to merge them into
  * others. One thread, nothing warm but the session, as in a job.
  *
- * <p>Arguments: {@code MODEL.onnx PREPROCESSING.json IMAGES COUNT}.
+ * <p>Arguments: {@code MODEL.onnx PREPROCESSING.json IMAGES COUNT [N]}; every N-th image is held
+ * out, none without it.
  */
 public final class StatisticsBenchmark {
-  /** Every sixth image is held out: about the default share. */
-  private static final int HELD_OUT = 6;
-
   private StatisticsBenchmark() {}
 
   /** Prints {@code name value} lines. */
@@ -55,10 +53,11 @@ public final class StatisticsBenchmark {
       float[] pixels = new float[preprocessor.size()];
       float[] x = new float[0];
       start = System.nanoTime();
+      int heldOut = args.length > 4 ? Integer.parseInt(args[4]) : Integer.MAX_VALUE;
       int seen = 0;
       for (Path file : files) {
         SiteStatistics.Part part =
-            ++seen % HELD_OUT == 0 ? SiteStatistics.Part.HELD_OUT : SiteStatistics.Part.CALIBRATION;
+            ++seen % heldOut == 0 ? SiteStatistics.Part.HELD_OUT : SiteStatistics.Part.CALIBRATION;
         preprocessor.apply(
             ImageDecoder.decode(Files.readAllBytes(file), file.toString()), pixels, 0);
         long before = System.nanoTime();
