@@ -36,7 +36,7 @@ final class TrialProcess {
   /** What tells an answer from what libraries print. */
   static final String MARK = "noisyquant-trial: ";
 
-  /** The model ran; sizes follow. */
+  /** The model ran; the result follows. */
   static final String OK = "OK ";
 
   /** Asks for the sizes of some outputs. */
