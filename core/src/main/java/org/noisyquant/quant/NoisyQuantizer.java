@@ -87,6 +87,17 @@ public record NoisyQuantizer(int bits, float[] steps, float[] noise, float[] rem
   }
 
   /**
+   * The codes k of one token, q(x + N) = s·k.
+   *
+   * @param x [channels], finite, |x + N| &lt; 2^22 steps
+   * @param levels receives k [channels], −2^(b−1) … 2^(b−1) − 1
+   */
+  void levels(float[] x, float[] levels) {
+    float low = -(1 << (bits - 1));
+    rowLevels(x, noise, steps, levels, low, -low - 1);
+  }
+
+  /**
    * Rounds before it clamps (the same for integer bounds): on integers |r − low| − |r − high| is
    * exact, and unlike min and max it costs a few vector instructions only.
    */
@@ -103,6 +114,15 @@ public record NoisyQuantizer(int bits, float[] steps, float[] noise, float[] rem
       float r = ((x[c] + noise[c]) / steps[c] + ROUND) - ROUND;
       float q = 0.5f * ((Math.abs(r - low) - Math.abs(r - high)) + bounds);
       error[c] = (q * steps[c] - removed[c]) - x[c];
+    }
+  }
+
+  private static void rowLevels(
+      float[] x, float[] noise, float[] steps, float[] levels, float low, float high) {
+    float bounds = low + high;
+    for (int c = 0; c < x.length; c++) {
+      float r = ((x[c] + noise[c]) / steps[c] + ROUND) - ROUND;
+      levels[c] = 0.5f * ((Math.abs(r - low) - Math.abs(r - high)) + bounds);
     }
   }
 }

@@ -1,46 +1,72 @@
 package org.noisyquant.runtime;
 
+import ai.onnxruntime.OnnxJavaType;
 import ai.onnxruntime.OnnxTensor;
 import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtSession;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.FloatBuffer;
+import java.nio.IntBuffer;
 import java.nio.LongBuffer;
 import java.util.Map;
 import java.util.Set;
-import org.noisyquant.onnx.TokenProductsModel;
-import org.noisyquant.stats.TokenProducts;
+import org.noisyquant.onnx.CodeProductsModel;
+import org.noisyquant.stats.CodeProducts;
 
 /**
- * Sums of products of activations at ONNX Runtime's speed, in float: Σ_t ω_t·z_t·z_tᵀ and Σ_t
- * ω_t·z_t·x_tᵀ. Thread-safe: tasks share one runner and each opens its own {@link Run}.
+ * Exact sums of products of 8-bit integers at the speed of ONNX Runtime's integer kernels.
+ * Thread-safe: tasks share one runner and each opens its own {@link Run}.
  */
 public final class MomentsRunner implements AutoCloseable {
-  /**
-   * Products of one call of ONNX Runtime. Rows of the product are computed in blocks, so that they
-   * are read from the cache, memory is bounded and half of the symmetric part is left out.
-   */
-  private static final int BLOCK_VALUES = 1 << 17;
+  /** Rows of one product: its right side is prepared once, the half below them left out. */
+  private static final int BLOCK_ROWS = 256;
 
   private final OrtSession session;
+  private final boolean signed;
   private final IdleBuffers<Buffers> idle = new IdleBuffers<>();
 
-  private MomentsRunner(OrtSession session) {
+  private MomentsRunner(OrtSession session, boolean signed) {
     this.session = session;
+    this.signed = signed;
   }
 
   /**
-   * Opens a runner.
+   * Opens a runner. Processors without an instruction for dot products of bytes add pairs of
+   * products in 16 bits, which saturate: on those it takes slower kernels, which are exact.
    *
    * @param threads threads of one product
    */
   public static MomentsRunner open(int threads) {
-    return new MomentsRunner(ProductSession.open(TokenProductsModel.bytes(), threads));
+    MomentsRunner fast = open(threads, true);
+    if (fast.isExact()) {
+      return fast;
+    }
+    fast.close();
+    return open(threads, false);
   }
 
-  /** Opens a run. Its off-heap buffers grow with the largest image. */
+  /** With signed right sides, or without. */
+  static MomentsRunner open(int threads, boolean signed) {
+    return new MomentsRunner(ProductSession.open(CodeProductsModel.bytes(signed), threads), signed);
+  }
+
+  /** Whether the largest codes are multiplied exactly. */
+  private boolean isExact() {
+    int tokens = 64;
+    byte[] a = new byte[2 * tokens];
+    for (int t = 0; t < tokens; t++) {
+      a[2 * t] = 127;
+      a[2 * t + 1] = (byte) (t < tokens / 2 ? 127 : -128);
+    }
+    long[] sums = new long[2];
+    try (Run run = newRun()) {
+      run.forEachRow(a, tokens, 2, 1, (i, row) -> sums[0] = row[0] - 2L * row[1]);
+    }
+    return sums[0] == 127L * 127 * tokens - 2L * 127 * (127 - 128) * (tokens / 2);
+  }
+
+  /** Opens a run. Its off-heap buffers grow with the largest product. */
   public Run newRun() {
     return new Run();
   }
@@ -51,14 +77,27 @@ public final class MomentsRunner implements AutoCloseable {
     ProductSession.close(session);
   }
 
-  /** The operand [tokens, columns], a block of products, and which rows the block has. */
-  private record Buffers(LongBuffer range, GrowingFloats operand, GrowingFloats result)
-      implements AutoCloseable {
-    private static Buffers empty() {
-      return new Buffers(
-          ByteBuffer.allocateDirect(2 * Long.BYTES).order(ByteOrder.nativeOrder()).asLongBuffer(),
-          new GrowingFloats(),
-          new GrowingFloats());
+  /** Both sides, a block of products, and which rows the block has. */
+  private static final class Buffers implements AutoCloseable {
+    private final LongBuffer range = direct(2 * Long.BYTES).asLongBuffer();
+    private ByteBuffer left = direct(0);
+    private ByteBuffer right = direct(0);
+    private IntBuffer result = direct(0).asIntBuffer();
+
+    private static ByteBuffer direct(int bytes) {
+      return ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
+    }
+
+    void reserve(int leftBytes, int rightBytes, int products) {
+      if (left.capacity() < leftBytes) {
+        left = direct(leftBytes);
+      }
+      if (right.capacity() < rightBytes) {
+        right = direct(rightBytes);
+      }
+      if (result.capacity() < products) {
+        result = direct(Math.multiplyExact(products, Integer.BYTES)).asIntBuffer();
+      }
     }
 
     @Override
@@ -68,47 +107,37 @@ public final class MomentsRunner implements AutoCloseable {
   }
 
   /** Repeated products with buffers that the next run takes over. Not thread-safe. */
-  public final class Run implements TokenProducts, AutoCloseable {
-    private Buffers buffers = idle.take().orElseGet(Buffers::empty);
-    private FloatBuffer operand;
-    private FloatBuffer result;
-    private float[] row = new float[0];
-    private float[] quantized = new float[0];
-    private float[] cross = new float[0];
+  public final class Run implements CodeProducts, AutoCloseable {
+    private Buffers buffers = idle.take().orElseGet(Buffers::new);
+    private byte[] unsigned = new byte[0];
+    private int[] row = new int[0];
 
     private Run() {}
 
     @Override
-    public void forEachRow(
-        float[] z, float[] x, int tokens, int channels, float[] tokenWeights, Rows rows) {
-      if (tokens == 0) {
-        return;
+    public void forEachRow(byte[] a, int tokens, int columns, int rows, Rows to) {
+      if (tokens < 1 || tokens > MAX_TOKENS) {
+        throw new IllegalArgumentException("tokens: " + tokens);
       }
-      int columns = x == null ? channels : 2 * channels;
-      int block = Math.max(1, Math.min(channels, BLOCK_VALUES / columns));
-      reserve(tokens, channels, columns, block);
-      for (int t = 0; t < tokens; t++) {
-        float root = tokenWeights == null ? 1f : (float) Math.sqrt(tokenWeights[t]);
-        load(z, t, channels, root, t * columns);
-        if (x != null) {
-          load(x, t, channels, root, t * columns + channels);
-        }
-      }
+      int blocks = (rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
+      int height = (rows + blocks - 1) / blocks;
+      load(a, tokens, columns, rows, height);
       OrtEnvironment environment = OrtEnvironment.getEnvironment();
-      try (OnnxTensor rowsTensor =
-          OnnxTensor.createTensor(
-              environment, operand.slice(0, tokens * columns), new long[] {tokens, columns})) {
-        for (int from = 0; from < channels; from += block) {
-          int to = Math.min(channels, from + block);
+      try (OnnxTensor left = tensor(environment, buffers.left, tokens, rows, OnnxJavaType.UINT8);
+          OnnxTensor right =
+              tensor(
+                  environment,
+                  buffers.right,
+                  tokens,
+                  columns,
+                  signed ? OnnxJavaType.INT8 : OnnxJavaType.UINT8)) {
+        for (int from = 0; from < rows; from += height) {
+          int end = Math.min(rows, from + height);
           int width = columns - from;
-          multiply(environment, rowsTensor, from, to, width);
-          for (int c = from; c < to; c++) {
-            int start = (c - from) * width;
-            result.get(start + c - from, quantized, 0, channels - c);
-            if (x != null) {
-              result.get(start + channels - from, cross, 0, channels);
-            }
-            rows.accept(c, quantized, cross);
+          multiply(environment, left, right, from, end, width);
+          for (int i = from; i < end; i++) {
+            buffers.result.get((i - from) * width + i - from, row, 0, columns - i);
+            to.accept(i, row);
           }
         }
       } catch (OrtException e) {
@@ -117,10 +146,10 @@ public final class MomentsRunner implements AutoCloseable {
     }
 
     private void multiply(
-        OrtEnvironment environment, OnnxTensor rowsTensor, int from, int to, int width)
+        OrtEnvironment environment, OnnxTensor left, OnnxTensor right, int from, int end, int width)
         throws OrtException {
-      int height = to - from;
-      buffers.range.put(0, from).put(1, to);
+      int height = end - from;
+      buffers.range.put(0, from).put(1, end);
       long[] one = {1};
       try (OnnxTensor fromTensor =
               OnnxTensor.createTensor(environment, buffers.range.slice(0, 1), one);
@@ -128,38 +157,44 @@ public final class MomentsRunner implements AutoCloseable {
               OnnxTensor.createTensor(environment, buffers.range.slice(1, 1), one);
           OnnxTensor resultTensor =
               OnnxTensor.createTensor(
-                  environment, result.slice(0, height * width), new long[] {height, width})) {
+                  environment,
+                  buffers.result.slice(0, height * width),
+                  new long[] {height, width})) {
         session
             .run(
                 Map.of(
-                    TokenProductsModel.ROWS, rowsTensor,
-                    TokenProductsModel.FROM, fromTensor,
-                    TokenProductsModel.TO, toTensor),
+                    CodeProductsModel.LEFT, left,
+                    CodeProductsModel.RIGHT, right,
+                    CodeProductsModel.FROM, fromTensor,
+                    CodeProductsModel.TO, toTensor),
                 Set.of(),
-                Map.of(TokenProductsModel.RESULT, resultTensor))
+                Map.of(CodeProductsModel.RESULT, resultTensor))
             .close();
       }
     }
 
-    private void load(float[] values, int token, int channels, float root, int offset) {
-      if (root == 1f) {
-        operand.put(offset, values, token * channels, channels);
-        return;
-      }
-      System.arraycopy(values, token * channels, row, 0, channels);
-      for (int c = 0; c < channels; c++) {
-        row[c] *= root;
-      }
-      operand.put(offset, row, 0, channels);
+    private OnnxTensor tensor(
+        OrtEnvironment environment, ByteBuffer buffer, int tokens, int width, OnnxJavaType type)
+        throws OrtException {
+      ByteBuffer bytes = buffer.slice(0, tokens * width).order(ByteOrder.nativeOrder());
+      return OnnxTensor.createTensor(environment, bytes, new long[] {tokens, width}, type);
     }
 
-    private void reserve(int tokens, int channels, int columns, int block) {
-      operand = buffers.operand.atLeast(Math.multiplyExact(tokens, columns));
-      result = buffers.result.atLeast(Math.multiplyExact(block, columns));
-      if (row.length < channels) {
-        row = new float[channels];
-        quantized = new float[channels];
-        cross = new float[channels];
+    private void load(byte[] a, int tokens, int columns, int rows, int height) {
+      int size = Math.multiplyExact(tokens, columns);
+      buffers.reserve(tokens * rows, size, Math.multiplyExact(height, columns));
+      if (unsigned.length < size) {
+        unsigned = new byte[size];
+      }
+      if (row.length < columns) {
+        row = new int[columns];
+      }
+      for (int i = 0; i < size; i++) {
+        unsigned[i] = (byte) (a[i] ^ 128);
+      }
+      buffers.right.put(0, signed ? a : unsigned, 0, size);
+      for (int t = 0; t < tokens; t++) {
+        buffers.left.put(t * rows, unsigned, t * columns, rows);
       }
     }
 

@@ -2,6 +2,8 @@ package org.noisyquant.stats;
 
 import java.io.Serializable;
 import java.nio.ByteBuffer;
+import java.nio.FloatBuffer;
+import java.util.Arrays;
 import java.util.zip.CRC32;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
@@ -13,15 +15,15 @@ import org.noisyquant.error.NoisyQuantException;
  *   E[v] = Σ_t ω_t·v_t / Σ_t ω_t     for v = z, x, z_i·z_j, z_i·x_j
  * </pre>
  *
- * where x [channels] is a token's input in floating point and z = q(x + N) − N what the layer sees
+ * where x [channels] is a token's input in floating point and z = q(x + N) − D what the layer sees
  * of it. That is all that the best weights and the best bias for the quantized input depend on. The
- * cross products z_i·x_j are three quarters of the memory and half of the time; who only rounds
+ * cross products z_i·x_j are two thirds of the memory and most of the time; who only rounds
  * weights, and does not fit them, leaves them out.
  *
- * <p>Each image's sums are rounded, once, half to even, to a power-of-two grid that depends on the
- * {@link Bounds} only and on which further sums are exact: merging is associative and commutative
- * bit for bit. Bounds are checked, so sums cannot overflow; a grid unit is at most 2^-50 of the
- * largest possible sum. Products come as floats, means are summed in double.
+ * <p>All sums are of integers, and exact: z_c = s_c·k_c − D_c with the code k_c, x_c ≈ u_c·n_c with
+ * 16 bits for n_c, ω in 256ths. So merging is associative and commutative bit for bit, tokens can
+ * be multiplied in any groups, and integer kernels can do it. Rounding x moves E[z_i·x_j] by less
+ * than 2^-16 of the largest |x_j| times the largest |z_i|, and by far less over many tokens.
  *
  * <p>Mutable accumulator, not thread-safe. Heap and bytes: 4·C² for C channels, 12·C² with cross
  * products. Bytes: big-endian, magic, layout version, CRC-32; of the symmetric z·zᵀ the upper
@@ -29,68 +31,68 @@ import org.noisyquant.error.NoisyQuantException;
  */
 public final class InputMoments {
   /** Version of the byte layout. */
-  public static final int LAYOUT_VERSION = 2;
+  public static final int LAYOUT_VERSION = 3;
 
   /** More channels would not fit a byte array. */
   public static final int MAX_CHANNELS = 13_000;
 
+  /** The largest |n| that {@link #split} takes. */
+  public static final int MAX_INPUT = 127 * 256 + 127;
+
+  /** ω = 1. */
+  private static final int UNITS = 256;
+
+  /** |k·n| ≤ 2^22: sums of so much weight stay below 2^62. */
+  private static final long MAX_WEIGHT = 1L << 40;
+
   private static final int MAGIC = 0x4E51494D;
-  private static final int HEADER_BYTES = 52;
+  private static final int HEADER_BYTES = 28;
 
   private final int site;
   private final int channels;
-  private final Bounds bounds;
-  private final SumGrid weightGrid;
-  private final SumGrid meanGrid;
-  private final SumGrid productGrid;
+  private final Scales scales;
   private long tokens;
-  private double weight;
-  private final double[] quantizedSums;
-  private final double[] inputSums;
-  // Row i has the products of channel i with channels i, i + 1, …
-  private final double[][] quantizedProducts;
-  // Empty without cross products.
-  private final double[][] crossProducts;
+  // Of the row (1, k_0, …, k_C−1): row i has its products with elements i, i + 1, …
+  private final long[][] codeProducts;
+  // With n_0 … n_C−1; empty without cross products.
+  private final long[][] crossProducts;
+  // Σω·n, also without cross products.
+  private final long[] inputSums;
 
   /**
-   * What the sums are made for.
+   * What the integers stand for, in units of x: z_c = steps_c·k_c − removed_c, x_c = units_c·n_c.
+   * The arrays are not copied; they must not change afterwards.
    *
-   * @param magnitude largest |x| and |z|
-   * @param weight largest Σω, of all images together
+   * @param steps s [channels]
+   * @param removed D [channels]
+   * @param units u [channels]
    */
-  public record Bounds(double magnitude, double weight) implements Serializable {
-    /** For bounds that were computed in float. */
-    private static final double TOLERANCE = 1 + 1e-6;
-
-    /** Checks that the bounds are not negative and their products finite. */
-    public Bounds {
-      if (!(magnitude >= 0 && magnitude <= Float.MAX_VALUE && weight > 0 && weight <= 0x1p53)) {
-        throw new IllegalArgumentException("magnitude " + magnitude + ", weight " + weight);
+  @SuppressWarnings("ArrayRecordComponent") // Compared by sameAs only.
+  public record Scales(float[] steps, float[] removed, float[] units) implements Serializable {
+    /** Checks the shapes. */
+    public Scales {
+      if (steps.length != units.length || removed.length != units.length) {
+        throw new IllegalArgumentException(
+            steps.length + " steps, " + removed.length + " removed, " + units.length + " units");
       }
     }
 
-    private boolean allowMagnitude(double value) {
-      return value <= magnitude * TOLERANCE;
-    }
-
-    private boolean allowWeight(double value) {
-      return value <= weight * TOLERANCE;
+    private boolean sameAs(Scales other) {
+      return Arrays.equals(steps, other.steps)
+          && Arrays.equals(removed, other.removed)
+          && Arrays.equals(units, other.units);
     }
   }
 
-  private InputMoments(int site, int channels, boolean cross, Bounds bounds) {
+  private InputMoments(int site, boolean cross, Scales scales) {
     this.site = site;
-    this.channels = channels;
-    this.bounds = bounds;
-    weightGrid = SumGrid.forSumsUpTo(bounds.weight);
-    meanGrid = SumGrid.forSumsUpTo(bounds.weight * bounds.magnitude);
-    productGrid = SumGrid.forSumsUpTo(bounds.weight * bounds.magnitude * bounds.magnitude);
-    quantizedSums = new double[channels];
-    inputSums = new double[channels];
-    quantizedProducts = new double[channels][];
-    crossProducts = new double[cross ? channels : 0][channels];
-    for (int c = 0; c < channels; c++) {
-      quantizedProducts[c] = new double[channels - c];
+    this.scales = scales;
+    channels = scales.steps.length;
+    codeProducts = new long[channels + 1][];
+    crossProducts = new long[cross ? channels : 0][channels];
+    inputSums = new long[channels];
+    for (int i = 0; i <= channels; i++) {
+      codeProducts[i] = new long[channels + 1 - i];
     }
   }
 
@@ -98,14 +100,15 @@ public final class InputMoments {
    * Moments of no token.
    *
    * @param site topological index of the site
-   * @param channels C, up to {@value #MAX_CHANNELS}
    * @param cross whether E[z_i·x_j] is wanted
+   * @param scales of up to {@value #MAX_CHANNELS} channels
    */
-  public static InputMoments empty(int site, int channels, boolean cross, Bounds bounds) {
+  public static InputMoments empty(int site, boolean cross, Scales scales) {
+    int channels = scales.steps.length;
     if (site < 0 || channels < 1 || channels > MAX_CHANNELS) {
       throw new IllegalArgumentException("site " + site + ", channels " + channels);
     }
-    return new InputMoments(site, channels, cross, bounds);
+    return new InputMoments(site, cross, scales);
   }
 
   /**
@@ -118,45 +121,85 @@ public final class InputMoments {
     return (cross ? 12L : 4L) * channels * channels;
   }
 
+  /** Integers of a token in {@link #add}: 1, k [channels], n as its high and its low bytes. */
+  public static int columns(int channels) {
+    return 1 + 3 * channels;
+  }
+
   /**
-   * Adds one image. After an error from {@code products} this object must be discarded.
+   * Writes n = 256·high + low as two columns.
    *
-   * @param z quantized input [tokens, channels], row-major
-   * @param x input in floating point [tokens, channels], row-major
-   * @param tokenWeights ω [tokens]; null for 1
-   * @param products multiplies
-   * @throws NoisyQuantException NON_FINITE_ACTIVATION at NaN or infinity, naming the channel,
-   *     SUM_OVERFLOW if a bound is exceeded; then nothing of this image is added
+   * @param n −{@value #MAX_INPUT} … {@value #MAX_INPUT}
+   * @param high index of the high byte; the low byte is {@code channels} further
    */
-  public void update(
-      float[] z, float[] x, int tokens, float[] tokenWeights, TokenProducts products) {
-    checkMagnitudes(z, tokens);
-    checkMagnitudes(x, tokens);
-    add(weightGrid.round(sum(tokens, tokenWeights)), tokens);
-    addMeans(z, tokens, tokenWeights, quantizedSums);
-    addMeans(x, tokens, tokenWeights, inputSums);
-    products.forEachRow(z, hasCross() ? x : null, tokens, channels, tokenWeights, this::addRow);
+  public static void split(int n, byte[] a, int high, int channels) {
+    a[high] = (byte) ((n + 128) >> 8);
+    a[high + channels] = (byte) n;
+  }
+
+  /**
+   * The weight that tokens are added with: ω in 256ths.
+   *
+   * @param weight positive
+   */
+  public static double rounded(double weight) {
+    return units(weight) / (double) UNITS;
+  }
+
+  /**
+   * Adds tokens of one weight. After an error from {@code products} this object must be discarded.
+   *
+   * @param a [count, {@link #columns}], row-major: 1, k, the bytes of n as {@link #split} has them
+   * @param count tokens, up to {@link CodeProducts#MAX_TOKENS}
+   * @param weight ω, positive
+   * @param products multiplies
+   * @throws NoisyQuantException SUM_OVERFLOW if it is too much for exact sums; then nothing is
+   *     added
+   */
+  public void add(byte[] a, int count, double weight, CodeProducts products) {
+    if (count == 0) {
+      return;
+    }
+    long units = units(weight);
+    checkWeight(units * count);
+    tokens += count;
+    int columns = columns(channels);
+    int codes = channels + 1;
+    if (hasCross()) {
+      products.forEachRow(
+          a,
+          count,
+          columns,
+          codes,
+          (i, row) -> {
+            addCodes(row, units, codeProducts[i]);
+            addInputs(row, codes - i, units, i == 0 ? inputSums : crossProducts[i - 1]);
+          });
+    } else {
+      products.forEachRow(
+          a, count, columns, 1, (i, row) -> addInputs(row, codes, units, inputSums));
+      byte[] some = firstColumns(a, count, columns, codes);
+      products.forEachRow(
+          some, count, codes, codes, (i, row) -> addCodes(row, units, codeProducts[i]));
+    }
   }
 
   /** Adds what another one holds of the same site; the other stays as it is. */
   public void merge(InputMoments other) {
-    if (other.site != site
-        || other.channels != channels
-        || other.hasCross() != hasCross()
-        || !other.bounds.equals(bounds)) {
+    if (other.site != site || other.hasCross() != hasCross() || !other.scales.sameAs(scales)) {
       throw new NoisyQuantException(
           ErrorCode.STATISTICS_INVALID,
-          "cannot merge moments of different sites, bounds or products: " + this + " and " + other);
+          "cannot merge moments of different sites, scales or products: " + this + " and " + other);
     }
-    add(other.weight, other.tokens);
-    add(other.quantizedSums, quantizedSums);
-    add(other.inputSums, inputSums);
-    for (int c = 0; c < channels; c++) {
-      add(other.quantizedProducts[c], quantizedProducts[c]);
+    checkWeight(other.codeProducts[0][0]);
+    tokens += other.tokens;
+    for (int i = 0; i <= channels; i++) {
+      add(other.codeProducts[i], codeProducts[i]);
     }
     for (int c = 0; c < crossProducts.length; c++) {
       add(other.crossProducts[c], crossProducts[c]);
     }
+    add(other.inputSums, inputSums);
   }
 
   /** Topological index of the site. */
@@ -181,23 +224,22 @@ public final class InputMoments {
 
   /** Σω, the divisor of all moments: they are NaN where it is 0. */
   public double weight() {
-    return weight;
+    return codeProducts[0][0] / (double) UNITS;
   }
 
   /** E[z_c]. */
   public double quantizedMean(int c) {
-    return quantizedSums[c] / weight;
+    return scales.steps[c] * codeMean(c) - scales.removed[c];
   }
 
   /** E[x_c]. */
   public double inputMean(int c) {
-    return inputSums[c] / weight;
+    return scales.units[c] * mean(inputSums[c]);
   }
 
   /** E[z_i·z_j]. */
   public double quantizedMoment(int i, int j) {
-    int first = Math.min(i, j);
-    return quantizedProducts[first][Math.max(i, j) - first] / weight;
+    return quantizedCovariance(i, j) + quantizedMean(i) * quantizedMean(j);
   }
 
   /**
@@ -206,35 +248,42 @@ public final class InputMoments {
    * @throws IllegalStateException without cross products
    */
   public double crossMoment(int i, int j) {
-    if (!hasCross()) {
-      throw new IllegalStateException(this + " were made without cross products");
-    }
-    return crossProducts[i][j] / weight;
+    return crossCovariance(i, j) + quantizedMean(i) * inputMean(j);
   }
 
   /** E[z_i·z_j] − E[z_i]·E[z_j]. */
   public double quantizedCovariance(int i, int j) {
-    return quantizedMoment(i, j) - quantizedMean(i) * quantizedMean(j);
+    int first = Math.min(i, j);
+    double moment = mean(codeProducts[first + 1][Math.max(i, j) - first]);
+    return (double) scales.steps[i] * scales.steps[j] * (moment - codeMean(i) * codeMean(j));
   }
 
-  /** E[z_i·x_j] − E[z_i]·E[x_j]. */
+  /**
+   * E[z_i·x_j] − E[z_i]·E[x_j].
+   *
+   * @throws IllegalStateException without cross products
+   */
   public double crossCovariance(int i, int j) {
-    return crossMoment(i, j) - quantizedMean(i) * inputMean(j);
+    if (!hasCross()) {
+      throw new IllegalStateException(this + " were made without cross products");
+    }
+    double difference = mean(crossProducts[i][j]) - codeMean(i) * mean(inputSums[j]);
+    return (double) scales.steps[i] * scales.units[j] * difference;
   }
 
   /** The bytes of these moments: the same for the same images in any order. */
   public byte[] toBytes() {
     ByteBuffer out = ByteBuffer.allocate(size(channels, hasCross()));
     out.putInt(MAGIC).putInt(LAYOUT_VERSION).putInt(site).putInt(channels);
-    out.putInt(hasCross() ? 1 : 0);
-    out.putDouble(bounds.magnitude).putDouble(bounds.weight);
-    out.putLong(tokens).putDouble(weight);
-    put(out, quantizedSums);
+    out.putInt(hasCross() ? 1 : 0).putLong(tokens);
+    put(out, scales.steps);
+    put(out, scales.removed);
+    put(out, scales.units);
     put(out, inputSums);
-    for (int c = 0; c < channels; c++) {
-      put(out, quantizedProducts[c]);
+    for (long[] row : codeProducts) {
+      put(out, row);
     }
-    for (double[] row : crossProducts) {
+    for (long[] row : crossProducts) {
       put(out, row);
     }
     return out.putLong(checksum(out)).array();
@@ -266,15 +315,15 @@ public final class InputMoments {
       throw unreadable("checksum does not match");
     }
     in.position(5 * Integer.BYTES);
-    InputMoments m = empty(site, channels, cross, new Bounds(in.getDouble(), in.getDouble()));
-    m.tokens = in.getLong();
-    m.weight = in.getDouble();
-    get(in, m.quantizedSums);
+    long tokens = in.getLong();
+    Scales scales = new Scales(floats(in, channels), floats(in, channels), floats(in, channels));
+    InputMoments m = empty(site, cross, scales);
+    m.tokens = tokens;
     get(in, m.inputSums);
-    for (int c = 0; c < channels; c++) {
-      get(in, m.quantizedProducts[c]);
+    for (long[] row : m.codeProducts) {
+      get(in, row);
     }
-    for (double[] row : m.crossProducts) {
+    for (long[] row : m.crossProducts) {
       get(in, row);
     }
     return m;
@@ -283,95 +332,71 @@ public final class InputMoments {
   @Override
   public String toString() {
     return String.format(
-        "InputMoments[site %d, %d channels%s, %d tokens, %s]",
-        site, channels, hasCross() ? " with cross products" : "", tokens, bounds);
+        "InputMoments[site %d, %d channels%s, %d tokens]",
+        site, channels, hasCross() ? " with cross products" : "", tokens);
   }
 
-  private void addRow(int c, float[] quantized, float[] cross) {
-    productGrid.addRounded(quantized, quantizedProducts[c]);
-    if (hasCross()) {
-      productGrid.addRounded(cross, crossProducts[c]);
-    }
-  }
-
-  private void addMeans(float[] values, int tokens, float[] tokenWeights, double[] sums) {
-    double[] image = new double[channels];
-    for (int t = 0; t < tokens; t++) {
-      double w = tokenWeights == null ? 1 : tokenWeights[t];
-      for (int c = 0; c < channels; c++) {
-        image[c] += w * values[t * channels + c];
-      }
-    }
-    for (int c = 0; c < channels; c++) {
-      sums[c] += meanGrid.round(image[c]);
+  private static void addCodes(int[] row, long units, long[] sums) {
+    for (int j = 0; j < sums.length; j++) {
+      sums[j] += units * row[j];
     }
   }
 
-  private void add(double moreWeight, long moreTokens) {
-    if (!bounds.allowWeight(weight + moreWeight)) {
-      throw exceeded("token weights of " + weight + " + " + moreWeight);
-    }
-    weight += moreWeight;
-    tokens += moreTokens;
-  }
-
-  private double sum(int tokens, float[] tokenWeights) {
-    if (tokenWeights == null) {
-      return tokens;
-    }
-    double sum = 0;
-    for (int t = 0; t < tokens; t++) {
-      if (!(tokenWeights[t] >= 0)) {
-        throw new IllegalArgumentException(
-            "site " + site + ": weight " + tokenWeights[t] + " of token " + t);
-      }
-      sum += tokenWeights[t];
-    }
-    return sum;
-  }
-
-  private void checkMagnitudes(float[] values, int tokens) {
-    float[] row = new float[channels];
-    float[] largest = new float[channels];
-    for (int t = 0; t < tokens; t++) {
-      System.arraycopy(values, t * channels, row, 0, channels);
-      extend(row, largest);
-    }
-    for (int c = 0; c < channels; c++) {
-      if (!Float.isFinite(largest[c])) {
-        throw new NoisyQuantException(
-            ErrorCode.NON_FINITE_ACTIVATION,
-            "site " + site + ": activation is " + largest[c] + " in channel " + c);
-      }
-      if (!bounds.allowMagnitude(largest[c])) {
-        throw exceeded("magnitude " + largest[c] + " in channel " + c);
-      }
+  /** Puts the products with the high and the low bytes of n together. */
+  private static void addInputs(int[] row, int high, long units, long[] sums) {
+    int low = high + sums.length;
+    for (int j = 0; j < sums.length; j++) {
+      sums[j] += units * (256L * row[high + j] + row[low + j]);
     }
   }
 
-  /** HotSpot vectorizes this loop because both arrays share one index. NaN stays. */
-  private static void extend(float[] row, float[] largest) {
-    for (int c = 0; c < row.length; c++) {
-      largest[c] = Math.max(largest[c], Math.abs(row[c]));
+  private static byte[] firstColumns(byte[] a, int count, int columns, int some) {
+    byte[] first = new byte[count * some];
+    for (int t = 0; t < count; t++) {
+      System.arraycopy(a, t * columns, first, t * some, some);
+    }
+    return first;
+  }
+
+  private double mean(long sum) {
+    return sum / (double) codeProducts[0][0];
+  }
+
+  private double codeMean(int c) {
+    return mean(codeProducts[0][c + 1]);
+  }
+
+  private void checkWeight(long more) {
+    long sum = codeProducts[0][0] + more;
+    if (sum > MAX_WEIGHT || more > MAX_WEIGHT) {
+      throw new NoisyQuantException(
+          ErrorCode.SUM_OVERFLOW,
+          "a weight of "
+              + sum / UNITS
+              + " tokens exceeds what moments are summed for: "
+              + this
+              + "; please report this");
     }
   }
 
-  private static void add(double[] values, double[] sums) {
+  private static long units(double weight) {
+    if (!(weight > 0 && weight < MAX_WEIGHT / UNITS)) {
+      throw new IllegalArgumentException("weight of tokens: " + weight);
+    }
+    return Math.max(1, Math.round(weight * UNITS));
+  }
+
+  private static void add(long[] values, long[] sums) {
     for (int i = 0; i < sums.length; i++) {
       sums[i] += values[i];
     }
   }
 
-  private NoisyQuantException exceeded(String what) {
-    return new NoisyQuantException(
-        ErrorCode.SUM_OVERFLOW,
-        what + " exceeds what the moments are made for: " + this + "; please report this");
-  }
-
   private static int size(int channels, boolean cross) {
-    long triangle = (long) channels * (channels + 1) / 2;
-    long doubles = 2L * channels + triangle + (cross ? (long) channels * channels : 0);
-    return Math.toIntExact(HEADER_BYTES + Double.BYTES * doubles + Long.BYTES);
+    long triangle = (channels + 1L) * (channels + 2L) / 2;
+    long longs = channels + triangle + (cross ? (long) channels * channels : 0);
+    return Math.toIntExact(
+        HEADER_BYTES + 3L * Float.BYTES * channels + Long.BYTES * longs + Long.BYTES);
   }
 
   /** CRC-32 of the bytes before the position. */
@@ -381,14 +406,27 @@ public final class InputMoments {
     return crc.getValue();
   }
 
-  private static void put(ByteBuffer out, double[] values) {
-    out.asDoubleBuffer().put(values);
-    out.position(out.position() + Double.BYTES * values.length);
+  private static void put(ByteBuffer out, long[] values) {
+    out.asLongBuffer().put(values);
+    out.position(out.position() + Long.BYTES * values.length);
   }
 
-  private static void get(ByteBuffer in, double[] values) {
-    in.asDoubleBuffer().get(values);
-    in.position(in.position() + Double.BYTES * values.length);
+  private static void put(ByteBuffer out, float[] values) {
+    out.asFloatBuffer().put(values);
+    out.position(out.position() + Float.BYTES * values.length);
+  }
+
+  private static void get(ByteBuffer in, long[] values) {
+    in.asLongBuffer().get(values);
+    in.position(in.position() + Long.BYTES * values.length);
+  }
+
+  private static float[] floats(ByteBuffer in, int count) {
+    FloatBuffer values = in.asFloatBuffer();
+    float[] all = new float[count];
+    values.get(all);
+    in.position(in.position() + Float.BYTES * count);
+    return all;
   }
 
   private static NoisyQuantException unreadable(String reason) {

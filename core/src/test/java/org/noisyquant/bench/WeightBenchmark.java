@@ -5,7 +5,10 @@ import java.util.Arrays;
 import java.util.Random;
 import org.noisyquant.quant.Gptq;
 import org.noisyquant.quant.LinearQuantizer;
+import org.noisyquant.quant.MomentsCollector;
+import org.noisyquant.quant.NoisyQuantizer;
 import org.noisyquant.quant.QuantizedWeight;
+import org.noisyquant.quant.UniformQuantizer;
 import org.noisyquant.quant.WeightQuantizer;
 import org.noisyquant.quant.WeightRounding;
 import org.noisyquant.quant.WeightSettings;
@@ -17,12 +20,12 @@ import org.noisyquant.stats.InputMoments;
  * random inputs of the sizes that vision transformers have.
  */
 public final class WeightBenchmark {
-  private static final int TOKENS = 50;
+  private static final int TOKENS = 197;
   private static final int BITS = 4;
   private static final int WARM_UP_ROUNDS = 20;
 
   /** Updates of one measurement; the median of nine counts. */
-  private static final double UPDATE_PRODUCTS = 5e7;
+  private static final double UPDATE_PRODUCTS = 2e9;
 
   private static final int ROUNDS = 9;
 
@@ -31,7 +34,9 @@ public final class WeightBenchmark {
   /** Prints two Markdown tables. */
   public static void main(String[] args) {
     System.out.println(
-        "| moments, " + TOKENS + " tokens | µs per image | ns per product | update and products |");
+        "| moments, "
+            + TOKENS
+            + " tokens | µs per image | ns per product | µs of one product of so many tokens |");
     System.out.println("|---|---|---|---|");
     try (MomentsRunner runner = MomentsRunner.open(1)) {
       for (int channels : new int[] {192, 768, 3072}) {
@@ -50,45 +55,53 @@ public final class WeightBenchmark {
 
   private static void moments(MomentsRunner runner, int channels) {
     MomentsRunner.Run run = runner.newRun();
-    InputMoments moments = InputMoments.empty(0, channels, true, new InputMoments.Bounds(100, 1e9));
+    MomentsCollector moments = collector(channels, run);
     float[] x = activations(channels, TOKENS, 1);
-    float[] z = quantized(x);
-    double products = 0.5 * channels * (channels + 1) + (double) channels * channels;
-    double[] sink = new double[1];
+    double products = TOKENS * (0.5 * channels * (channels + 1) + (double) channels * channels);
     int calls = (int) Math.max(1, UPDATE_PRODUCTS / products);
     for (int i = 0; i < WARM_UP_ROUNDS; i++) {
-      moments.update(z, x, TOKENS, null, run);
+      moments.add(x, TOKENS, 1, 20);
     }
     double whole =
         median(
             () -> {
               for (int i = 0; i < calls; i++) {
-                moments.update(z, x, TOKENS, null, run);
+                moments.add(x, TOKENS, 1, 20);
               }
             });
+    int columns = InputMoments.columns(channels);
+    byte[] codes = new byte[TOKENS * columns];
+    new Random(channels).nextBytes(codes);
+    long[] sink = new long[1];
     double multiply =
         median(
             () -> {
               for (int i = 0; i < calls; i++) {
                 run.forEachRow(
-                    z, x, TOKENS, channels, null, (c, quantized, cross) -> sink[0] += cross[c]);
+                    codes, TOKENS, columns, channels + 1, (c, row) -> sink[0] += row[channels]);
               }
             });
     System.out.printf(
-        "| C = %d | %.0f | %.2f | of which products and copy %.2f |%n",
-        channels,
-        whole / calls * 1e6,
-        whole / calls * 1e9 / products,
-        multiply / calls * 1e9 / products);
+        "| C = %d | %.0f | %.4f | %.0f |%n",
+        channels, whole / calls * 1e6, whole / calls * 1e9 / products, multiply / calls * 1e6);
+  }
+
+  /** For inputs as {@link #activations} makes them. */
+  private static MomentsCollector collector(int channels, MomentsRunner.Run run) {
+    float[] absMax = new float[channels];
+    Arrays.fill(absMax, 30f);
+    UniformQuantizer quantizer = new UniformQuantizer(BITS, 0.5f);
+    return new MomentsCollector(
+        0, NoisyQuantizer.uniform(quantizer, new float[channels]), absMax, true, run);
   }
 
   private static void weights(MomentsRunner runner, int channels, int outputs) {
     MomentsRunner.Run run = runner.newRun();
-    InputMoments moments = InputMoments.empty(0, channels, true, new InputMoments.Bounds(100, 1e9));
+    MomentsCollector collector = collector(channels, run);
     for (int image = 0; image < 64; image++) {
-      float[] x = activations(channels, TOKENS, 2 + image);
-      moments.update(quantized(x), x, TOKENS, null, run);
+      collector.add(activations(channels, TOKENS, 2 + image), TOKENS, 0, 1);
     }
+    InputMoments moments = collector.moments();
     Random random = new Random(channels);
     float[] weight = new float[channels * outputs];
     for (int i = 0; i < weight.length; i++) {
@@ -164,14 +177,6 @@ public final class WeightBenchmark {
       }
     }
     return x;
-  }
-
-  private static float[] quantized(float[] x) {
-    float[] z = new float[x.length];
-    for (int i = 0; i < x.length; i++) {
-      z[i] = (float) Math.rint(2 * x[i]) / 2;
-    }
-    return z;
   }
 
   /** Of this thread only, so that other load on the machine counts less. */

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -73,21 +74,25 @@ class FashionWeightsTest {
       this.other = other;
       layer = site.layers().get(0);
       float absMax = 0;
-      long tokens = 0;
       for (float[] x : calibration) {
-        tokens += x.length / site.channels();
         for (float v : x) {
           absMax = Math.max(absMax, Math.abs(v));
         }
       }
       quantizer = new UniformQuantizer(BITS, 0.6f * absMax / UniformQuantizer.maxLevel(BITS));
-      moments =
-          InputMoments.empty(
-              site.index(), site.channels(), true, new InputMoments.Bounds(absMax, tokens));
-      MomentsRunner.Run run = runner.newRun();
+      float[] channelAbsMax = new float[site.channels()];
+      Arrays.fill(channelAbsMax, absMax);
+      MomentsCollector collector =
+          new MomentsCollector(
+              site.index(),
+              NoisyQuantizer.uniform(quantizer, new float[site.channels()]),
+              channelAbsMax,
+              true,
+              runner.newRun());
       for (float[] x : calibration) {
-        moments.update(seen(x), x, x.length / site.channels(), null, run);
+        collector.add(x, x.length / site.channels(), 0, 1);
       }
+      moments = collector.moments();
     }
 
     /** Mean squared error of the layer's output on the other images. */

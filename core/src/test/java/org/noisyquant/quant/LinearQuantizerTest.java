@@ -9,13 +9,16 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.stats.InputMoments;
-import org.noisyquant.testing.PlainTokenProducts;
+import org.noisyquant.testing.PlainCodeProducts;
 
 class LinearQuantizerTest {
   private static final int CHANNELS = 32;
   private static final int OUTPUTS = 11;
   private static final int TOKENS = 150;
-  private static final InputMoments.Bounds BOUNDS = new InputMoments.Bounds(64, 1000);
+  private static final float STEP = 0.5f;
+
+  /** Of every channel; inputs are multiples of the unit that follows from it. */
+  private static final float ABS_MAX = 8f;
 
   private final float[] weight = Matrices.weight(CHANNELS, OUTPUTS, 31);
   private final float[] bias = Matrices.weight(1, OUTPUTS, 32);
@@ -81,7 +84,7 @@ class LinearQuantizerTest {
       float[] seen = quantized(x, scale);
       for (WeightRounding rounding : WeightRounding.values()) {
         QuantizedLinear q =
-            LinearQuantizer.of(settings(rounding, true, true), moments(seen, x), scale, noise)
+            LinearQuantizer.of(settings(rounding, true, true), moments(x, scale), scale, noise)
                 .quantize(weight, bias, OUTPUTS);
 
         float[] wq = q.weight().dequantized();
@@ -105,7 +108,8 @@ class LinearQuantizerTest {
   @Test
   void withoutBiasCorrectionTheBiasOnlyTakesTheNoiseOff() {
     QuantizedLinear q =
-        LinearQuantizer.of(settings(WeightRounding.GPTQ, true, false), moments(z, x), null, noise)
+        LinearQuantizer.of(
+                settings(WeightRounding.GPTQ, true, false), moments(x, ones()), null, noise)
             .quantize(weight, bias, OUTPUTS);
 
     assertThat(q.bias()).isEqualTo(q.weight().denoisedBias(bias, noise));
@@ -116,7 +120,7 @@ class LinearQuantizerTest {
     for (boolean biasCorrection : new boolean[] {true, false}) {
       LinearQuantizer quantizer =
           LinearQuantizer.of(
-              settings(WeightRounding.MSE, true, biasCorrection), moments(z, x), null, noise);
+              settings(WeightRounding.MSE, true, biasCorrection), moments(x, ones()), null, noise);
 
       float[] fitted = quantizer.compensated(weight, OUTPUTS);
 
@@ -133,10 +137,18 @@ class LinearQuantizerTest {
 
   @Test
   void anExactInputNeedsNoCompensation() {
-    LinearQuantizer quantizer =
-        LinearQuantizer.of(settings(WeightRounding.MSE, true, true), moments(x, x), null, null);
+    float[] levels = quantized(x, ones());
+    for (int i = 0; i < levels.length; i++) {
+      levels[i] += noise[i % CHANNELS];
+    }
+    InputMoments exact = moments(levels, ones(), new float[CHANNELS], absMax());
 
-    assertThat(quantizer.compensated(weight, OUTPUTS)).containsExactly(weight, within(1e-6f));
+    float[] fitted =
+        LinearQuantizer.of(settings(WeightRounding.MSE, true, true), exact, null, null)
+            .compensated(weight, OUTPUTS);
+
+    // But for the rounding of inputs to 16 bits.
+    assertThat(fitted).containsExactly(weight, within(2e-3f));
   }
 
   @Test
@@ -156,27 +168,26 @@ class LinearQuantizerTest {
   @Test
   void aRescaleIsTheSameAsScaledInputsAndWeights() {
     float[] rescale = powersOfTwo();
-    float[] seen = quantized(x, rescale);
-    float[] scaledZ = seen.clone();
     float[] scaledX = x.clone();
+    float[] absMax = new float[CHANNELS];
     float[] rows = weight.clone();
     for (int c = 0; c < CHANNELS; c++) {
       for (int t = 0; t < TOKENS; t++) {
-        scaledZ[t * CHANNELS + c] /= rescale[c];
         scaledX[t * CHANNELS + c] /= rescale[c];
       }
       for (int o = 0; o < OUTPUTS; o++) {
         rows[c * OUTPUTS + o] *= rescale[c];
       }
+      absMax[c] = ABS_MAX / rescale[c];
     }
     WeightSettings settings = settings(WeightRounding.GPTQ, true, true);
 
     QuantizedLinear rescaled =
-        LinearQuantizer.of(settings, moments(seen, x), rescale, noise)
+        LinearQuantizer.of(settings, moments(x, rescale), rescale, noise)
             .quantize(weight, bias, OUTPUTS);
 
     QuantizedLinear scaled =
-        LinearQuantizer.of(settings, moments(scaledZ, scaledX), null, noise)
+        LinearQuantizer.of(settings, moments(scaledX, ones(), noise, absMax), null, noise)
             .quantize(rows, bias, OUTPUTS);
     assertThat(rescaled.weight().codes()).isEqualTo(scaled.weight().codes());
     assertThat(rescaled.weight().scales()).containsExactly(scaled.weight().scales(), within(1e-7f));
@@ -186,7 +197,8 @@ class LinearQuantizerTest {
   @Test
   void layersOfOneSiteDoNotDependOnEachOther() {
     LinearQuantizer quantizer =
-        LinearQuantizer.of(settings(WeightRounding.GPTQ, true, true), moments(z, x), null, noise);
+        LinearQuantizer.of(
+            settings(WeightRounding.GPTQ, true, true), moments(x, ones()), null, noise);
     float[] other = Matrices.weight(CHANNELS, 3, 40);
 
     QuantizedLinear first = quantizer.quantize(weight, bias, OUTPUTS);
@@ -244,7 +256,8 @@ class LinearQuantizerTest {
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("need moments");
     }
-    InputMoments none = InputMoments.empty(3, CHANNELS, true, BOUNDS);
+    InputMoments none =
+        InputMoments.empty(3, true, new InputMoments.Scales(ones(), ones(), ones()));
     assertThatThrownBy(
             () -> LinearQuantizer.of(settings(WeightRounding.GPTQ, true, true), none, null, null))
         .isInstanceOf(NoisyQuantException.class)
@@ -259,7 +272,7 @@ class LinearQuantizerTest {
     assertThatThrownBy(
             () ->
                 LinearQuantizer.of(
-                    settings(WeightRounding.MSE, false, false), moments(z, x), rescale, null))
+                    settings(WeightRounding.MSE, false, false), moments(x, ones()), rescale, null))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("channel 7: 0.0");
   }
@@ -272,7 +285,7 @@ class LinearQuantizerTest {
   private double outputError(WeightRounding rounding, boolean compensate, boolean biasCorrection) {
     QuantizedLinear q =
         LinearQuantizer.of(
-                settings(rounding, compensate, biasCorrection), moments(z, x), null, noise)
+                settings(rounding, compensate, biasCorrection), moments(x, ones()), null, noise)
             .quantize(weight, bias, OUTPUTS);
     float[] wq = q.weight().dequantized();
     double error = 0;
@@ -362,14 +375,38 @@ class LinearQuantizerTest {
     return rows;
   }
 
-  private static InputMoments moments(float[] z, float[] x) {
-    InputMoments m = InputMoments.empty(3, CHANNELS, true, BOUNDS);
-    float[] weights = new float[TOKENS];
-    for (int t = 0; t < TOKENS; t++) {
-      weights[t] = tokenWeight(t);
+  private InputMoments moments(float[] values, float[] rescale) {
+    float[] scaledNoise = noise.clone();
+    for (int c = 0; c < CHANNELS; c++) {
+      scaledNoise[c] *= rescale[c];
     }
-    m.update(z, x, TOKENS, weights, new PlainTokenProducts());
-    return m;
+    return moments(values, rescale, scaledNoise, absMax());
+  }
+
+  private static float[] absMax() {
+    float[] absMax = new float[CHANNELS];
+    Arrays.fill(absMax, ABS_MAX);
+    return absMax;
+  }
+
+  private static InputMoments moments(
+      float[] values, float[] rescale, float[] scaledNoise, float[] absMax) {
+    float[] steps = rescale.clone();
+    for (int c = 0; c < CHANNELS; c++) {
+      steps[c] *= STEP;
+    }
+    MomentsCollector collector =
+        new MomentsCollector(
+            3,
+            new NoisyQuantizer(4, steps, scaledNoise, scaledNoise),
+            absMax,
+            true,
+            new PlainCodeProducts());
+    for (int t = 0; t < TOKENS; t++) {
+      float[] token = Arrays.copyOfRange(values, t * CHANNELS, (t + 1) * CHANNELS);
+      collector.add(token, 1, tokenWeight(t) == 1 ? 0 : 1, tokenWeight(t));
+    }
+    return collector.moments();
   }
 
   private static float tokenWeight(int token) {
@@ -395,7 +432,9 @@ class LinearQuantizerTest {
         for (int k = 0; k < strength.length; k++) {
           value += strength[k] * causes[k][c];
         }
-        x[t * CHANNELS + c] = (float) value;
+        // A multiple of the unit of 16 bits, so that nothing is rounded on the way.
+        float unit = ABS_MAX * 1.001f / InputMoments.MAX_INPUT;
+        x[t * CHANNELS + c] = (float) Math.rint(value / unit) * unit;
       }
     }
     return x;
@@ -403,7 +442,7 @@ class LinearQuantizerTest {
 
   /** z = c·(q(x / c + N) − N) with four bits and a step of 0.5. */
   private float[] quantized(float[] values, float[] rescale) {
-    UniformQuantizer quantizer = new UniformQuantizer(4, 0.5f);
+    UniformQuantizer quantizer = new UniformQuantizer(4, STEP);
     float[] seen = new float[values.length];
     for (int i = 0; i < values.length; i++) {
       int c = i % CHANNELS;

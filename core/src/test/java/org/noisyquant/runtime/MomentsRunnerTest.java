@@ -1,9 +1,10 @@
 package org.noisyquant.runtime;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.ExecutorService;
@@ -12,13 +13,13 @@ import java.util.concurrent.Future;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.noisyquant.stats.InputMoments;
-import org.noisyquant.stats.TokenProducts;
-import org.noisyquant.testing.PlainTokenProducts;
+import org.noisyquant.stats.CodeProducts;
+import org.noisyquant.testing.PlainCodeProducts;
 
 class MomentsRunnerTest {
   // Two blocks of rows of unequal size.
-  private static final int CHANNELS = 300;
+  private static final int ROWS = 301;
+  private static final int COLUMNS = 700;
 
   private static MomentsRunner runner;
 
@@ -33,91 +34,94 @@ class MomentsRunnerTest {
   }
 
   @Test
-  void agreesWithThePlainLoop() {
-    for (int channels : new int[] {1, 3, CHANNELS}) {
-      float[] weights = {20f, 1f, 1f, 0f, 0.3f, 1f, 1f, 1f, 1f};
-      InputMoments fast = moments(channels, true, weights, runner.newRun());
-      InputMoments plain = moments(channels, true, weights, new PlainTokenProducts());
+  void multipliesExactly() {
+    for (int[] shape : new int[][] {{1, 1, 1}, {9, 5, 2}, {197, 7, 7}, {130, COLUMNS, ROWS}}) {
+      byte[] codes = codes(shape[0], shape[1]);
 
-      assertThat(fast.weight()).isEqualTo(plain.weight());
-      for (int i = 0; i < channels; i++) {
-        assertThat(fast.quantizedMean(i)).isEqualTo(plain.quantizedMean(i));
-        assertThat(fast.inputMean(i)).isEqualTo(plain.inputMean(i));
-        for (int j = 0; j < channels; j++) {
-          // Values are about 1: float sums of a few dozen products.
-          assertThat(fast.quantizedMoment(i, j))
-              .isCloseTo(plain.quantizedMoment(i, j), within(2e-6));
-          assertThat(fast.crossMoment(i, j)).isCloseTo(plain.crossMoment(i, j), within(2e-6));
-        }
-      }
+      assertThat(products(codes, shape, runner.newRun()))
+          .isDeepEqualTo(products(codes, shape, new PlainCodeProducts()));
     }
   }
 
   @Test
-  void withoutCrossProductsTheOthersAgreeWithThePlainLoop() {
-    InputMoments fast = moments(CHANNELS, false, null, runner.newRun());
-    InputMoments plain = moments(CHANNELS, false, null, new PlainTokenProducts());
+  void theLargestCodesAreMultipliedExactlyToo() {
+    int[] shape = {512, 4, 4};
+    byte[] codes = new byte[512 * 4];
+    for (int i = 0; i < codes.length; i++) {
+      codes[i] = (byte) (i % 4 < 2 ? 127 : -128);
+    }
 
-    for (int i = 0; i < CHANNELS; i++) {
-      for (int j = 0; j < CHANNELS; j++) {
-        assertThat(fast.quantizedMoment(i, j)).isCloseTo(plain.quantizedMoment(i, j), within(2e-6));
-      }
+    assertThat(products(codes, shape, runner.newRun()))
+        .isDeepEqualTo(products(codes, shape, new PlainCodeProducts()));
+  }
+
+  @Test
+  void kernelsWithoutSignsForOlderProcessorsGiveTheSame() {
+    int[] shape = {130, COLUMNS, ROWS};
+    byte[] codes = codes(130, COLUMNS);
+    try (MomentsRunner unsigned = MomentsRunner.open(1, false)) {
+      assertThat(products(codes, shape, unsigned.newRun()))
+          .isDeepEqualTo(products(codes, shape, new PlainCodeProducts()));
     }
   }
 
   @Test
-  void buffersOfALargerImageDoNotShowInASmallerOne() {
+  void buffersOfALargerProductDoNotShowInASmallerOne() {
     MomentsRunner.Run used = runner.newRun();
-    moments(CHANNELS, null, used);
+    products(codes(130, COLUMNS), new int[] {130, COLUMNS, ROWS}, used);
 
-    assertThat(moments(3, null, used).toBytes())
-        .isEqualTo(moments(3, null, runner.newRun()).toBytes());
+    int[] small = {9, 5, 2};
+    assertThat(products(codes(9, 5), small, used))
+        .isDeepEqualTo(products(codes(9, 5), small, new PlainCodeProducts()));
   }
 
   @Test
-  void anImageWithoutTokensAddsNothing() {
-    InputMoments m = InputMoments.empty(0, 3, true, new InputMoments.Bounds(1, 1));
-    byte[] before = m.toBytes();
+  void refusesMoreTokensThanAnIntHoldsTheSumsOf() {
+    int tokens = CodeProducts.MAX_TOKENS + 1;
 
-    m.update(new float[0], new float[0], 0, null, runner.newRun());
-
-    assertThat(m.toBytes()).isEqualTo(before);
+    assertThatThrownBy(
+            () -> runner.newRun().forEachRow(new byte[tokens], tokens, 1, 1, (i, r) -> {}))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("65537");
   }
 
   @Test
   void tasksShareOneRunner() throws Exception {
-    byte[] expected = moments(CHANNELS, null, runner.newRun()).toBytes();
+    int[] shape = {130, COLUMNS, ROWS};
+    byte[] codes = codes(130, COLUMNS);
+    int[][] expected = products(codes, shape, new PlainCodeProducts());
     ExecutorService tasks = Executors.newFixedThreadPool(2);
     try {
-      List<Future<byte[]>> results = new ArrayList<>();
+      List<Future<int[][]>> results = new ArrayList<>();
       for (int i = 0; i < 4; i++) {
-        results.add(tasks.submit(() -> moments(CHANNELS, null, runner.newRun()).toBytes()));
+        results.add(tasks.submit(() -> products(codes, shape, runner.newRun())));
       }
-      for (Future<byte[]> result : results) {
-        assertThat(result.get()).isEqualTo(expected);
+      for (Future<int[][]> result : results) {
+        assertThat(result.get()).isDeepEqualTo(expected);
       }
     } finally {
       tasks.shutdown();
     }
   }
 
-  private static InputMoments moments(int channels, float[] weights, TokenProducts products) {
-    return moments(channels, true, weights, products);
+  private static byte[] codes(int tokens, int columns) {
+    byte[] codes = new byte[tokens * columns];
+    new Random(columns).nextBytes(codes);
+    return codes;
   }
 
-  private static InputMoments moments(
-      int channels, boolean cross, float[] weights, TokenProducts products) {
-    InputMoments m = InputMoments.empty(0, channels, cross, new InputMoments.Bounds(10, 100));
-    Random random = new Random(channels);
-    for (int tokens : new int[] {9, 2, 9}) {
-      float[] z = new float[tokens * channels];
-      float[] x = new float[tokens * channels];
-      for (int i = 0; i < z.length; i++) {
-        x[i] = (float) random.nextGaussian();
-        z[i] = Math.round(4 * x[i]) / 4f;
-      }
-      m.update(z, x, tokens, weights, products);
-    }
-    return m;
+  /** By row; shape is tokens, columns, rows. */
+  private static int[][] products(byte[] codes, int[] shape, CodeProducts products) {
+    int[][] all = new int[shape[2]][];
+    products.forEachRow(
+        codes,
+        shape[0],
+        shape[1],
+        shape[2],
+        (i, row) -> {
+          assertThat(all[i]).isNull();
+          all[i] = Arrays.copyOf(row, shape[1] - i);
+        });
+    return all;
   }
 }

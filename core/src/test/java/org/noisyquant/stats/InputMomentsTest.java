@@ -3,7 +3,6 @@ package org.noisyquant.stats;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.within;
 
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -14,19 +13,26 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
-import org.noisyquant.testing.PlainTokenProducts;
+import org.noisyquant.testing.PlainCodeProducts;
 
 class InputMomentsTest {
-  private static final InputMoments.Bounds BOUNDS = new InputMoments.Bounds(100, 5000);
-  private static final TokenProducts PRODUCTS = new PlainTokenProducts();
+  private static final CodeProducts PRODUCTS = new PlainCodeProducts();
   private static final int CHANNELS = 5;
   private static final int TOKENS = 7;
 
   @Test
   void averagesOverWeightedTokens() {
-    InputMoments m = InputMoments.empty(0, 2, true, BOUNDS);
+    // z = 0.5·k − 1 and 0.25·k, x = 2·n and 0.125·n.
+    InputMoments m =
+        InputMoments.empty(
+            0,
+            true,
+            new InputMoments.Scales(
+                new float[] {0.5f, 0.25f}, new float[] {1, 0}, new float[] {2, 0.125f}));
 
-    m.update(new float[] {1, 2, 3, 4}, new float[] {2, 0, 0, 2}, 2, new float[] {1f, 3f}, PRODUCTS);
+    // z = (1, 2), x = (2, 0) with weight 1; z = (3, 4), x = (0, 2) with weight 3.
+    m.add(row(new int[] {4, 8}, new int[] {1, 0}), 1, 1, PRODUCTS);
+    m.add(row(new int[] {8, 16}, new int[] {0, 16}), 1, 3, PRODUCTS);
 
     assertThat(m.tokens()).isEqualTo(2);
     assertThat(m.weight()).isEqualTo(4);
@@ -36,6 +42,7 @@ class InputMomentsTest {
     assertThat(m.inputMean(1)).isEqualTo(1.5);
     assertThat(m.quantizedMoment(0, 1)).isEqualTo((1 * 2 + 3 * 3 * 4) / 4.0);
     assertThat(m.quantizedMoment(1, 0)).isEqualTo(m.quantizedMoment(0, 1));
+    assertThat(m.quantizedMoment(1, 1)).isEqualTo((4 + 3 * 16) / 4.0);
     assertThat(m.crossMoment(0, 1)).isEqualTo(3 * 3 * 2 / 4.0);
     assertThat(m.crossMoment(1, 0)).isEqualTo(2 * 2 / 4.0);
     // E[z0·z1] − E[z0]·E[z1] = 9.5 − 2.5·3.5, E[z0·x1] − E[z0]·E[x1] = 4.5 − 2.5·1.5.
@@ -44,14 +51,26 @@ class InputMomentsTest {
   }
 
   @Test
-  void withoutTokenWeightsEveryTokenCountsOne() {
-    InputMoments implied = InputMoments.empty(0, 1, true, BOUNDS);
-    InputMoments given = InputMoments.empty(0, 1, true, BOUNDS);
+  void twoBytesHoldEveryInteger() {
+    byte[] a = new byte[4];
+    for (int n = -InputMoments.MAX_INPUT; n <= InputMoments.MAX_INPUT; n++) {
+      InputMoments.split(n, a, 1, 2);
 
-    implied.update(new float[] {1, 5}, new float[] {2, 4}, 2, null, PRODUCTS);
-    given.update(new float[] {1, 5}, new float[] {2, 4}, 2, new float[] {1, 1}, PRODUCTS);
+      assertThat(256 * a[1] + a[3]).isEqualTo(n);
+    }
+    assertThat(a[0] + a[2]).isZero();
+  }
 
-    assertThat(implied.toBytes()).isEqualTo(given.toBytes());
+  @Test
+  void weightsAreRoundedTo256thsAndNeverToZero() {
+    assertThat(InputMoments.rounded(20)).isEqualTo(20);
+    assertThat(InputMoments.rounded(0.3)).isEqualTo(77 / 256.0);
+    assertThat(InputMoments.rounded(1e-9)).isEqualTo(1 / 256.0);
+
+    InputMoments m = InputMoments.empty(4, true, scales(1));
+    m.add(values(1), TOKENS, 0.3, PRODUCTS);
+
+    assertThat(m.weight()).isEqualTo(TOKENS * 77 / 256.0);
   }
 
   @Test
@@ -74,6 +93,21 @@ class InputMomentsTest {
   }
 
   @Test
+  void tokensAddTheSameAtOnceAndOneByOne() {
+    InputMoments atOnce = InputMoments.empty(4, true, scales(1));
+    InputMoments oneByOne = InputMoments.empty(4, true, scales(1));
+    int columns = InputMoments.columns(CHANNELS);
+    byte[] a = values(3);
+
+    atOnce.add(a, TOKENS, 2.5, PRODUCTS);
+    for (int t = 0; t < TOKENS; t++) {
+      oneByOne.add(Arrays.copyOfRange(a, t * columns, (t + 1) * columns), 1, 2.5, PRODUCTS);
+    }
+
+    assertThat(oneByOne.toBytes()).isEqualTo(atOnce.toBytes());
+  }
+
+  @Test
   void mergingLeavesTheOtherAsItWas() {
     InputMoments other = images(3, 6);
     byte[] before = other.toBytes();
@@ -87,7 +121,7 @@ class InputMomentsTest {
   void mergingAnEmptyOneChangesNothing() {
     InputMoments m = images(0, 5);
     byte[] before = m.toBytes();
-    InputMoments empty = InputMoments.empty(4, CHANNELS, true, BOUNDS);
+    InputMoments empty = InputMoments.empty(4, true, scales(1));
 
     m.merge(empty);
     assertThat(m.toBytes()).isEqualTo(before);
@@ -104,6 +138,7 @@ class InputMomentsTest {
 
     assertThat(back.toBytes()).isEqualTo(m.toBytes());
     assertThat(back.site()).isEqualTo(4);
+    assertThat(back.tokens()).isEqualTo(10 * (TOKENS + 1));
     for (int i = 0; i < CHANNELS; i++) {
       assertThat(back.quantizedMean(i)).isEqualTo(m.quantizedMean(i));
       assertThat(back.inputMean(i)).isEqualTo(m.inputMean(i));
@@ -117,9 +152,9 @@ class InputMomentsTest {
   @Test
   void withoutCrossProductsTheOtherMomentsAreTheSame() {
     InputMoments with = images(0, 10);
-    InputMoments without = InputMoments.empty(4, CHANNELS, false, BOUNDS);
+    InputMoments without = InputMoments.empty(4, false, scales(1));
     for (int i = 0; i < 10; i++) {
-      without.update(values(2 * i), values(2 * i + 1), TOKENS, weights(), PRODUCTS);
+      add(without, i);
     }
 
     InputMoments back = InputMoments.fromBytes(without.toBytes());
@@ -136,26 +171,6 @@ class InputMomentsTest {
     assertThatThrownBy(() -> back.crossCovariance(0, 1))
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("without cross products");
-  }
-
-  @Test
-  void theGridCostsNoPrecisionThatFloatsHave() {
-    InputMoments m = images(0, 40);
-    double weight = 0;
-    double sum = 0;
-    for (int i = 0; i < 40; i++) {
-      float[] z = values(2 * i);
-      float[] x = values(2 * i + 1);
-      double image = 0;
-      for (int t = 0; t < TOKENS; t++) {
-        weight += weights()[t];
-        image += (double) weights()[t] * z[t * CHANNELS + 1] * x[t * CHANNELS + 2];
-      }
-      sum += (float) image;
-    }
-
-    // 100²·5000 < 2^26: 40 images rounded to 2^-25.
-    assertThat(m.crossMoment(1, 2)).isCloseTo(sum / weight, within(40 * 0x1p-25 / weight));
   }
 
   @Test
@@ -186,87 +201,89 @@ class InputMomentsTest {
   }
 
   @Test
-  void refusesToMergeOtherSitesAndBounds() {
+  void refusesToMergeOtherSitesAndScales() {
     InputMoments m = images(0, 1);
-    InputMoments.Bounds wider = new InputMoments.Bounds(200, 5000);
 
     for (InputMoments other :
         List.of(
-            InputMoments.empty(5, CHANNELS, true, BOUNDS),
-            InputMoments.empty(4, CHANNELS + 1, true, BOUNDS),
-            InputMoments.empty(4, CHANNELS, false, BOUNDS),
-            InputMoments.empty(4, CHANNELS, true, wider))) {
+            InputMoments.empty(5, true, scales(1)),
+            InputMoments.empty(4, false, scales(1)),
+            InputMoments.empty(4, true, scales(2)))) {
       assertThatThrownBy(() -> m.merge(other))
           .isInstanceOf(NoisyQuantException.class)
-          .hasMessageContaining("different sites, bounds or products");
+          .hasMessageContaining("different sites, scales or products");
     }
   }
 
   @Test
-  void whatExceedsTheBoundsIsAnErrorAndAddsNothing() {
-    InputMoments m = InputMoments.empty(4, 1, true, new InputMoments.Bounds(10, 3));
-    float[] one = {1f};
-    m.update(new float[] {1, 2}, new float[] {3, 4}, 2, null, PRODUCTS);
+  void moreWeightThanSumsHoldIsAnErrorAndAddsNothing() {
+    InputMoments m = InputMoments.empty(4, true, scales(1));
+    m.add(values(0), TOKENS, 0x1p29, PRODUCTS);
     byte[] before = m.toBytes();
 
-    assertOverflow(() -> m.update(new float[] {10.5f}, one, 1, null, PRODUCTS), "magnitude 10.5");
-    assertOverflow(() -> m.update(one, new float[] {-11f}, 1, null, PRODUCTS), "magnitude 11.0");
-    assertOverflow(() -> m.update(one, one, 1, new float[] {2.5f}, PRODUCTS), "2.0 + 2.5");
-    assertOverflow(() -> m.merge(InputMoments.fromBytes(before)), "2.0 + 2.0");
+    assertOverflow(() -> m.add(values(1), TOKENS, 0x1p29, PRODUCTS));
+    assertOverflow(() -> m.merge(InputMoments.fromBytes(before)));
     assertThat(m.toBytes()).isEqualTo(before);
   }
 
   @Test
-  void refusesATokenWeightThatIsNegativeOrNoNumber() {
-    InputMoments m = InputMoments.empty(4, 1, true, BOUNDS);
-    for (float weight : new float[] {-1f, Float.NaN}) {
-      assertThatThrownBy(
-              () -> m.update(new float[1], new float[1], 1, new float[] {weight}, PRODUCTS))
+  void refusesATokenWeightThatIsNotPositive() {
+    InputMoments m = InputMoments.empty(4, true, scales(1));
+    for (double weight : new double[] {-1, 0, Double.NaN, Double.POSITIVE_INFINITY}) {
+      assertThatThrownBy(() -> m.add(values(0), TOKENS, weight, PRODUCTS))
           .isInstanceOf(IllegalArgumentException.class)
-          .hasMessageContaining("weight " + weight + " of token 0");
+          .hasMessageContaining("weight of tokens: " + weight);
     }
     assertThat(m.tokens()).isZero();
   }
 
-  @Test
-  void namesTheChannelOfAnActivationThatIsNotFinite() {
-    for (float bad : new float[] {Float.NaN, Float.NEGATIVE_INFINITY}) {
-      float[] z = new float[TOKENS * CHANNELS];
-      z[2 * CHANNELS + 3] = bad;
-      InputMoments m = InputMoments.empty(4, CHANNELS, true, BOUNDS);
-
-      assertThatExceptionOfType(NoisyQuantException.class)
-          .isThrownBy(() -> m.update(z, new float[TOKENS * CHANNELS], TOKENS, null, PRODUCTS))
-          .withMessageContaining("channel 3")
-          .satisfies(e -> assertThat(e.code()).isEqualTo(ErrorCode.NON_FINITE_ACTIVATION));
-      assertThat(m.tokens()).isZero();
-    }
-  }
-
-  private static void assertOverflow(Runnable action, String what) {
+  private static void assertOverflow(Runnable action) {
     assertThatExceptionOfType(NoisyQuantException.class)
         .isThrownBy(action::run)
-        .withMessageContaining(what)
+        .withMessageContaining("a weight of 7516192768 tokens exceeds")
         .satisfies(e -> assertThat(e.code()).isEqualTo(ErrorCode.SUM_OVERFLOW));
   }
 
   private static InputMoments images(int from, int to) {
-    InputMoments m = InputMoments.empty(4, CHANNELS, true, BOUNDS);
+    InputMoments m = InputMoments.empty(4, true, scales(1));
     for (int i = from; i < to; i++) {
-      m.update(values(2 * i), values(2 * i + 1), TOKENS, weights(), PRODUCTS);
+      add(m, i);
     }
     return m;
   }
 
-  private static float[] weights() {
-    return new float[] {20f, 1f, 1f, 1f, 0f, 0.3f, 1f};
+  private static void add(InputMoments m, int image) {
+    m.add(values(2 * image), 1, 20, PRODUCTS);
+    m.add(values(2 * image + 1), TOKENS, 1, PRODUCTS);
   }
 
-  private static float[] values(int seed) {
-    Random random = new Random(seed);
-    float[] values = new float[TOKENS * CHANNELS];
-    for (int j = 0; j < values.length; j++) {
-      values[j] = (float) (random.nextGaussian() * Math.exp(random.nextGaussian()));
+  private static InputMoments.Scales scales(float step) {
+    float[] steps = new float[CHANNELS];
+    float[] removed = new float[CHANNELS];
+    float[] units = new float[CHANNELS];
+    for (int c = 0; c < CHANNELS; c++) {
+      steps[c] = step * (1 + c);
+      removed[c] = 0.1f * c;
+      units[c] = 0.01f / (1 + c);
+    }
+    return new InputMoments.Scales(steps, removed, units);
+  }
+
+  private static byte[] row(int[] codes, int[] inputs) {
+    byte[] a = new byte[InputMoments.columns(codes.length)];
+    a[0] = 1;
+    for (int c = 0; c < codes.length; c++) {
+      a[1 + c] = (byte) codes[c];
+      InputMoments.split(inputs[c], a, 1 + codes.length + c, codes.length);
+    }
+    return a;
+  }
+
+  private static byte[] values(int seed) {
+    byte[] values = new byte[TOKENS * InputMoments.columns(CHANNELS)];
+    new Random(seed).nextBytes(values);
+    for (int t = 0; t < TOKENS; t++) {
+      values[t * InputMoments.columns(CHANNELS)] = 1;
     }
     return values;
   }

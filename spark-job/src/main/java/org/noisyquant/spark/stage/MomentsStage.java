@@ -2,7 +2,6 @@ package org.noisyquant.spark.stage;
 
 import java.io.Serializable;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -18,6 +17,7 @@ import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.noisyquant.graph.ActivationSite;
+import org.noisyquant.quant.MomentsCollector;
 import org.noisyquant.quant.NoisyQuantizer;
 import org.noisyquant.runtime.MomentsRunner;
 import org.noisyquant.search.SiteDecision;
@@ -50,7 +50,7 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
    * @param position in the plan
    */
   private record Task(
-      int tap, int position, Variant variant, NoisyQuantizer quantizer, InputMoments.Bounds bounds)
+      int tap, int position, Variant variant, NoisyQuantizer quantizer, float[] absMax)
       implements Serializable {
     int key() {
       return new SiteKey(position, variant).number();
@@ -74,10 +74,13 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
       for (int tap = 0; tap < group.size(); tap++) {
         int position = group.get(tap);
         for (Variant variant : variants(decisions.get(position))) {
-          NoisyQuantizer quantizer = variant.of(decisions.get(position)).quantizer();
           tasks.add(
               new Task(
-                  tap, position, variant, quantizer, bounds(quantizer, summaries.get(position))));
+                  tap,
+                  position,
+                  variant,
+                  variant.of(decisions.get(position)).quantizer(),
+                  summaries.get(position).channelAbsMax()));
         }
       }
       all.addAll(pass(images, spark, some, tasks, decisions));
@@ -91,17 +94,6 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
   /** Both, or the chosen one for both where they are the same. */
   private static List<Variant> variants(SiteDecision decision) {
     return decision.keepsBaseline() ? List.of(Variant.CHOSEN) : List.of(Variant.values());
-  }
-
-  private InputMoments.Bounds bounds(NoisyQuantizer quantizer, SiteSummary summary) {
-    double magnitude = 0;
-    for (int c = 0; c < quantizer.channels(); c++) {
-      double level = (double) quantizer.steps()[c] * (1 << (quantizer.bits() - 1));
-      double z = level + Math.abs(quantizer.noise()[c]);
-      magnitude = Math.max(magnitude, Math.max(z, summary.channelAbsMax()[c]));
-    }
-    return new InputMoments.Bounds(
-        magnitude, Math.max(1, summary.tokens() * Math.max(1, tokens.prefixWeight())));
   }
 
   private List<SiteWeights> pass(
@@ -151,6 +143,8 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
     try (MomentsRunner.Run products = ExecutorCache.moments().newRun()) {
       PartitionMoments moments = new PartitionMoments(some, tasks, products);
       some.visit(images, image -> image.part() == Part.CALIBRATION, moments::add);
+      // While the products can be asked for.
+      moments.sums.forEach(MomentsCollector::moments);
       return moments.rows();
     }
   }
@@ -159,20 +153,21 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
   private final class PartitionMoments {
     private final TappedModel some;
     private final List<Task> tasks;
-    private final List<InputMoments> sums = new ArrayList<>();
-    private final MomentsRunner.Run products;
+    private final List<MomentsCollector> sums = new ArrayList<>();
     private float[] chosen = new float[0];
-    private float[] quantized = new float[0];
 
     PartitionMoments(TappedModel some, List<Task> tasks, MomentsRunner.Run products) {
       this.some = some;
       this.tasks = tasks;
-      this.products = products;
       for (Task task : tasks) {
         ActivationSite site = some.sites().get(task.tap()).site();
         sums.add(
-            InputMoments.empty(
-                site.index(), site.channels(), weights.rules().compensation(), task.bounds()));
+            new MomentsCollector(
+                site.index(),
+                task.quantizer(),
+                task.absMax(),
+                weights.rules().compensation(),
+                products));
       }
     }
 
@@ -181,24 +176,12 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
       int channels = site.channels();
       if (x.length > chosen.length) {
         chosen = new float[x.length];
-        quantized = new float[x.length];
       }
       int special = tokens.special(site.prefixTokens(), count);
       int rows = tokens.choose(image.digest(), site.index(), x, count, channels, special, chosen);
-      float[] tokenWeights = null;
-      if (special > 0) {
-        tokenWeights = new float[rows];
-        Arrays.fill(tokenWeights, 1f);
-        Arrays.fill(tokenWeights, 0, special, (float) tokens.specialWeight(count));
-      }
       for (int k = 0; k < tasks.size() && rows > 0; k++) {
         if (tasks.get(k).tap() == tap) {
-          NoisyQuantizer quantizer = tasks.get(k).quantizer();
-          quantizer.withRemoved(quantizer.noise()).error(chosen, rows, quantized, 0);
-          for (int i = 0; i < rows * channels; i++) {
-            quantized[i] += chosen[i];
-          }
-          sums.get(k).update(quantized, chosen, rows, tokenWeights, products);
+          sums.get(k).add(chosen, rows, special, tokens.specialWeight(count));
         }
       }
     }
@@ -206,7 +189,8 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
     /** Serializes one at a time, as Spark asks for them. */
     Iterator<Row> rows() {
       return IntStream.range(0, sums.size())
-          .mapToObj(k -> RowFactory.create(tasks.get(k).key(), sums.set(k, null).toBytes()))
+          .mapToObj(
+              k -> RowFactory.create(tasks.get(k).key(), sums.set(k, null).moments().toBytes()))
           .map(Row.class::cast)
           .iterator();
     }

@@ -1,10 +1,10 @@
 package org.noisyquant.spark.stage;
 
 import java.io.Serializable;
+import org.noisyquant.quant.MomentsCollector;
 import org.noisyquant.quant.WeightRounding;
 import org.noisyquant.quant.WeightSettings;
 import org.noisyquant.spark.stage.SiteWeights.Variant;
-import org.noisyquant.stats.InputMoments;
 
 /**
  * How the weights and biases of all layers are chosen.
@@ -38,7 +38,7 @@ public record WeightRules(
 
   /** What the moments of both variants of a site take in a task. */
   long bytes(SitePlan plan) {
-    return Variant.values().length * InputMoments.bytes(plan.site().channels(), compensation);
+    return Variant.values().length * MomentsCollector.bytes(plan.site().channels(), compensation);
   }
 
   WeightSettings settings(int bits) {

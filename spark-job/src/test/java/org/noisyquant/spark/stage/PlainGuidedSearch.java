@@ -13,6 +13,7 @@ import org.noisyquant.graph.NoiseFold;
 import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.onnx.SiteFolds;
 import org.noisyquant.quant.LinearQuantizer;
+import org.noisyquant.quant.MomentsCollector;
 import org.noisyquant.quant.NoisyBias;
 import org.noisyquant.quant.NoisyQuantizer;
 import org.noisyquant.quant.QuantizedLinear;
@@ -210,53 +211,32 @@ final class PlainGuidedSearch {
     return means;
   }
 
-  /** One image's chosen tokens before and after quantization, with their weights. */
-  private record Tokens(float[] x, float[] z, float[] weights) {}
-
   private InputMoments moments(NoisyQuantizer quantizer, MomentsRunner products) {
-    int channels = plan.site().channels();
-    List<Tokens> all =
-        images.stream()
-            .filter(image -> image.part() == Part.CALIBRATION)
-            .map(image -> tokens(quantizer, image))
-            .toList();
-    // As fine sums as these tokens allow: GPTQ carries a difference in a last bit on to codes.
-    double magnitude = 0;
-    double weight = 0;
-    for (Tokens tokens : all) {
-      for (int i = 0; i < tokens.weights.length * channels; i++) {
-        magnitude = Math.max(magnitude, Math.max(Math.abs(tokens.x[i]), Math.abs(tokens.z[i])));
-      }
-      for (float w : tokens.weights) {
-        weight += w;
-      }
-    }
-    InputMoments moments =
-        InputMoments.empty(
-            plan.site().index(),
-            channels,
-            settings.weights().compensation(),
-            new InputMoments.Bounds(magnitude, weight));
-    MomentsRunner.Run run = products.newRun();
-    all.forEach(t -> moments.update(t.z, t.x, t.weights.length, t.weights, run));
-    return moments;
-  }
-
-  private Tokens tokens(NoisyQuantizer quantizer, Activations image) {
     TokenSample sample =
         sample(settings.weights().tokenFraction(), Calibration.MOMENT_SALT, settings.search());
-    float[] x = new float[image.x().length];
-    int special = sample.special(plan.site().prefixTokens(), image.tokens());
-    int rows = choose(sample, image, special, x);
-    float[] z = new float[x.length];
-    quantizer.withRemoved(quantizer.noise()).error(x, rows, z, 0);
-    for (int i = 0; i < rows * plan.site().channels(); i++) {
-      z[i] += x[i];
+    int channels = plan.site().channels();
+    float[] absMax = new float[channels];
+    for (Activations image : images) {
+      for (int i = 0; i < image.tokens() * channels; i++) {
+        absMax[i % channels] = Math.max(absMax[i % channels], Math.abs(image.x()[i]));
+      }
     }
-    float[] weights = new float[rows];
-    Arrays.fill(weights, 1f);
-    Arrays.fill(weights, 0, special, (float) sample.specialWeight(image.tokens()));
-    return new Tokens(x, z, weights);
+    MomentsCollector collector =
+        new MomentsCollector(
+            plan.site().index(),
+            quantizer,
+            absMax,
+            settings.weights().compensation(),
+            products.newRun());
+    for (Activations image : images) {
+      if (image.part() == Part.CALIBRATION) {
+        float[] x = new float[image.x().length];
+        int special = sample.special(plan.site().prefixTokens(), image.tokens());
+        int rows = choose(sample, image, special, x);
+        collector.add(x, rows, special, sample.specialWeight(image.tokens()));
+      }
+    }
+    return collector.moments();
   }
 
   private TokenSample sample(double fraction, long salt, SearchSettings search) {

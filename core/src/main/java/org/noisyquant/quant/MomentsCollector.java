@@ -1,0 +1,185 @@
+package org.noisyquant.quant;
+
+import org.noisyquant.error.ErrorCode;
+import org.noisyquant.error.NoisyQuantException;
+import org.noisyquant.stats.CodeProducts;
+import org.noisyquant.stats.InputMoments;
+
+/**
+ * Quantizes a site's inputs and sums their moments: E over weighted tokens of z = q(x + N) − N and
+ * of x, see {@link InputMoments}. Tokens are kept as bytes until there are enough for a product to
+ * be worth its call. Mutable, not thread-safe.
+ */
+public final class MomentsCollector {
+  private static final int FEWEST_TOKENS = 128;
+  private static final int MOST_TOKENS = 512;
+  private static final int MOST_SPECIAL = 32;
+
+  /** How far a magnitude may be above what it was when statistics were taken. */
+  private static final float HEADROOM = 1.001f;
+
+  /** Adding 1.5·2^23 leaves an integer in the lowest bits, rounded half to even. */
+  private static final float ROUND = 0x1.8p23f;
+
+  private final NoisyQuantizer quantizer;
+  private final int channels;
+  private final float[] perUnit;
+  private final CodeProducts products;
+  private final InputMoments moments;
+  private final Block ordinary;
+  private final Block special;
+  private final float[] row;
+  private final float[] levels;
+
+  /** Tokens of one weight. */
+  private static final class Block {
+    private final byte[] a;
+    private int tokens;
+    private double weight = 1;
+
+    Block(int capacity, int columns) {
+      a = new byte[capacity * columns];
+    }
+  }
+
+  /**
+   * Prepares sums of no token.
+   *
+   * @param site topological index of the site
+   * @param quantizer q and N
+   * @param absMax largest |x| of each channel [channels], a thousandth more is allowed
+   * @param cross whether E[z_i·x_j] is wanted
+   * @param products multiplies
+   */
+  public MomentsCollector(
+      int site, NoisyQuantizer quantizer, float[] absMax, boolean cross, CodeProducts products) {
+    this.quantizer = quantizer;
+    this.products = products;
+    channels = quantizer.channels();
+    float[] units = units(absMax);
+    perUnit = new float[channels];
+    for (int c = 0; c < channels; c++) {
+      perUnit[c] = 1 / units[c];
+    }
+    moments =
+        InputMoments.empty(
+            site, cross, new InputMoments.Scales(quantizer.steps(), quantizer.noise(), units));
+    int columns = InputMoments.columns(channels);
+    ordinary = new Block(capacity(channels), columns);
+    special = new Block(MOST_SPECIAL, columns);
+    row = new float[channels];
+    levels = new float[channels];
+  }
+
+  /**
+   * Bytes that a collector takes on the heap.
+   *
+   * @param channels C
+   * @param cross whether with E[z_i·x_j]
+   */
+  public static long bytes(int channels, boolean cross) {
+    return InputMoments.bytes(channels, cross)
+        + (long) (capacity(channels) + MOST_SPECIAL) * InputMoments.columns(channels);
+  }
+
+  /**
+   * Adds tokens of one image.
+   *
+   * @param x [tokens, channels], row-major
+   * @param specials how many tokens at the start have another weight than 1
+   * @param specialWeight their weight, positive; rounded to 256ths
+   * @throws NoisyQuantException NON_FINITE_ACTIVATION at NaN or infinity, SUM_OVERFLOW for more
+   *     than a thousandth above the largest magnitude of the channel, both naming it
+   */
+  public void add(float[] x, int tokens, int specials, double specialWeight) {
+    checkMagnitudes(x, tokens);
+    if (specialWeight != special.weight) {
+      flush(special);
+      special.weight = specialWeight;
+    }
+    for (int t = 0; t < tokens; t++) {
+      add(x, t, t < specials ? special : ordinary);
+    }
+  }
+
+  /** The moments of all tokens so far; more may be added and the moments then taken again. */
+  public InputMoments moments() {
+    flush(ordinary);
+    flush(special);
+    return moments;
+  }
+
+  private void add(float[] x, int token, Block block) {
+    int columns = InputMoments.columns(channels);
+    byte[] a = block.a;
+    int start = block.tokens * columns;
+    System.arraycopy(x, token * channels, row, 0, channels);
+    quantizer.levels(row, levels);
+    a[start] = 1;
+    for (int c = 0; c < channels; c++) {
+      a[start + 1 + c] = (byte) Float.floatToRawIntBits(levels[c] + ROUND);
+    }
+    int high = start + 1 + channels;
+    for (int c = 0; c < channels; c++) {
+      int n = (short) Float.floatToRawIntBits(row[c] * perUnit[c] + ROUND);
+      InputMoments.split(n, a, high + c, channels);
+    }
+    block.tokens++;
+    if (block.tokens * columns == a.length) {
+      flush(block);
+    }
+  }
+
+  private void flush(Block block) {
+    moments.add(block.a, block.tokens, block.weight, products);
+    block.tokens = 0;
+  }
+
+  private static int capacity(int channels) {
+    return Math.max(FEWEST_TOKENS, Math.min(MOST_TOKENS, channels));
+  }
+
+  private static float[] units(float[] absMax) {
+    float largest = 0;
+    for (float value : absMax) {
+      largest = Math.max(largest, value);
+    }
+    // A channel that was always zero may be a rounding error on another machine.
+    float least = largest > 0 ? Math.max(largest * 0x1p-20f, Float.MIN_NORMAL * 0x1p20f) : 1;
+    float[] units = new float[absMax.length];
+    for (int c = 0; c < units.length; c++) {
+      units[c] = Math.max(absMax[c], least) * HEADROOM / InputMoments.MAX_INPUT;
+    }
+    return units;
+  }
+
+  private void checkMagnitudes(float[] x, int tokens) {
+    float[] largest = new float[channels];
+    for (int t = 0; t < tokens; t++) {
+      System.arraycopy(x, t * channels, row, 0, channels);
+      extend(row, largest);
+    }
+    for (int c = 0; c < channels; c++) {
+      if (!Float.isFinite(largest[c])) {
+        throw new NoisyQuantException(
+            ErrorCode.NON_FINITE_ACTIVATION,
+            "site " + moments.site() + ": activation is " + largest[c] + " in channel " + c);
+      }
+      if (largest[c] * perUnit[c] > InputMoments.MAX_INPUT) {
+        throw new NoisyQuantException(
+            ErrorCode.SUM_OVERFLOW,
+            String.format(
+                "site %d: |%s| in channel %d exceeds what the moments are made for; please report"
+                    + " this",
+                moments.site(), largest[c], c));
+      }
+    }
+  }
+
+  /** HotSpot vectorizes this loop because both arrays share one index. NaN stays. */
+  private static void extend(float[] row, float[] largest) {
+    for (int c = 0; c < row.length; c++) {
+      largest[c] = Math.max(largest[c], Math.abs(row[c]));
+    }
+  }
+}
