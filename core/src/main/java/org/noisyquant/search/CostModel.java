@@ -21,15 +21,14 @@ import org.noisyquant.stats.SiteStatistics;
  * term is zero: losses are those of quantizers from {@link #corrected}. Without it they are those
  * of quantizers that take off N alone.
  *
- * <p>Immutable but for densities that are made when they are first needed: not thread-safe.
+ * <p>Immutable.
  */
 public final class CostModel {
-  /** Candidates that are evaluated side by side. */
+  /** Candidates that are made and evaluated at a time. */
   private static final int BATCH = 128;
 
   private final int bits;
-  private final ChannelCells[] channels;
-  private final ChannelCells[] searched;
+  private final ChannelDistribution[] channels;
   private final OutputWeights weights;
   private final double[] gains;
   private final boolean biasCorrection;
@@ -71,25 +70,20 @@ public final class CostModel {
             statistics.histograms(part, SiteStatistics.TokenGroup.PREFIX),
             statistics.histograms(part, SiteStatistics.TokenGroup.PATCH));
     double[] groupWeights = {prefixWeight, 1};
-    channels = new ChannelCells[statistics.channels()];
-    searched = new ChannelCells[channels.length];
+    channels = new ChannelDistribution[statistics.channels()];
     for (int c = 0; c < channels.length; c++) {
-      ChannelDensity density = ChannelDensity.of(groups, groupWeights, c);
-      channels[c] = ChannelCells.forPrediction(density, bits);
-      searched[c] = ChannelCells.forSearch(density, bits);
+      channels[c] = ChannelDistribution.of(ChannelDensity.of(groups, groupWeights, c));
     }
-    unseen = UnseenValues.of(Arrays.stream(channels).map(ChannelCells::density).toList());
+    unseen = UnseenValues.of(List.of(channels));
   }
 
   /**
-   * The predicted mean squared errors per output, in the order of the candidates. Neighbours whose
-   * steps are alike are evaluated together, as finely as the smallest step asks for: order changes
-   * a loss only by how finely it is evaluated.
+   * The predicted mean squared errors per output, in the order of the candidates.
    *
    * @param candidates any number, made when they are asked for
    */
   public double[] losses(List<NoisyQuantizer> candidates) {
-    return losses(candidates, channels, biasCorrection);
+    return losses(candidates, biasCorrection);
   }
 
   /**
@@ -97,44 +91,20 @@ public final class CostModel {
    * it leaves of these images' mean error counts too.
    */
   public double[] lossesAsTheyAre(List<NoisyQuantizer> quantizers) {
-    return losses(quantizers, channels, false);
+    return losses(quantizers, false);
   }
 
-  /** The same, as finely as it takes to tell which of many candidates are worth a closer look. */
-  double[] roughLosses(List<NoisyQuantizer> candidates) {
-    return losses(candidates, searched, biasCorrection);
-  }
-
-  private double[] losses(
-      List<NoisyQuantizer> candidates, ChannelCells[] cells, boolean corrected) {
+  private double[] losses(List<NoisyQuantizer> candidates, boolean corrected) {
     double[] losses = new double[candidates.size()];
-    List<NoisyQuantizer> batch = new ArrayList<>(BATCH);
-    int first = 0;
-    for (int k = 0; k < losses.length; k++) {
-      NoisyQuantizer candidate = candidates.get(k);
-      if (batch.size() == BATCH || (!batch.isEmpty() && !alike(batch.get(0), candidate))) {
-        losses(batch, cells, corrected, losses, first);
-        batch.clear();
-        first = k;
-      }
-      batch.add(candidate);
+    for (int first = 0; first < losses.length; first += BATCH) {
+      int end = Math.min(losses.length, first + BATCH);
+      List<NoisyQuantizer> batch = new ArrayList<>(candidates.subList(first, end));
+      losses(batch, corrected, losses, first);
     }
-    losses(batch, cells, corrected, losses, first);
     return losses;
   }
 
-  /** The finest step of a batch decides how finely all of it is evaluated. */
-  private static boolean alike(NoisyQuantizer a, NoisyQuantizer b) {
-    float ratio = a.steps()[0] / b.steps()[0];
-    return ratio > 0.5f && ratio < 2f;
-  }
-
-  private void losses(
-      List<NoisyQuantizer> batch,
-      ChannelCells[] cells,
-      boolean corrected,
-      double[] losses,
-      int first) {
+  private void losses(List<NoisyQuantizer> batch, boolean corrected, double[] losses, int first) {
     float[][] means = new float[batch.size()][channels.length];
     ErrorMoments moments = new ErrorMoments(bits, batch.size());
     for (int c = 0; c < channels.length; c++) {
@@ -142,7 +112,7 @@ public final class CostModel {
       for (NoisyQuantizer q : batch) {
         moments.add(q.steps()[c], q.noise()[c]);
       }
-      moments.evaluate(cells[c]);
+      moments.evaluate(channels[c]);
       for (int k = 0; k < means.length; k++) {
         losses[first + k] += gains[c] * moments.variance(k);
         NoisyQuantizer q = batch.get(k);
@@ -159,7 +129,7 @@ public final class CostModel {
    * The candidates with D = N + E[e], the predicted mean error, where biases are corrected; else as
    * they are.
    *
-   * @param candidates of similar steps
+   * @param candidates any number
    */
   List<NoisyQuantizer> corrected(List<NoisyQuantizer> candidates) {
     if (!biasCorrection) {
@@ -191,12 +161,12 @@ public final class CostModel {
 
   /** E[x_c] [channels]. */
   double[] means() {
-    return Arrays.stream(channels).mapToDouble(c -> c.density().mean()).toArray();
+    return Arrays.stream(channels).mapToDouble(c -> c.mean()).toArray();
   }
 
   /** Var(x_c) where biases are corrected, else E[x_c²] [channels]. */
   double[] spreads() {
-    return Arrays.stream(channels).mapToDouble(c -> c.density().spread(biasCorrection)).toArray();
+    return Arrays.stream(channels).mapToDouble(c -> c.spread(biasCorrection)).toArray();
   }
 
   /** Levels of the quantizer. */
@@ -204,9 +174,9 @@ public final class CostModel {
     return bits;
   }
 
-  /** A channel, as coarsely as the searches of single channels look at it. */
-  ChannelCells channel(int channel) {
-    return searched[channel];
+  /** What one channel was seen to take. */
+  ChannelDistribution channel(int channel) {
+    return channels[channel];
   }
 
   /** What channels may take besides the values they were seen to take. */

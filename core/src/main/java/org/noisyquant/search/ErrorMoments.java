@@ -1,28 +1,17 @@
 package org.noisyquant.search;
 
-import java.util.Arrays;
-
 /**
- * First and second moments of the error e = q(x + n) − n − x of one channel, for many pairs of step
- * and offset at once: Σ p·e and Σ p·e² over the points of a density.
- *
- * <p>The pairs lie side by side in the inner loop, which HotSpot vectorizes; a point of the density
- * is one turn of the outer loop. Rounding is half to even of (x + n)·(1/s): a value within a float
- * rounding of a threshold may fall on its other side, which no density can tell anyway.
- *
- * <p>Mutable, reused from channel to channel; not thread-safe.
+ * First and second moments of the error e = q(x + N) − N − x of one channel, for several pairs of
+ * step and offset. Mutable, reused from channel to channel; not thread-safe.
  */
 final class ErrorMoments {
-  private static final float ROUND = 0x1.8p23f;
-
-  private final float low;
-  private final float high;
+  private final int low;
+  private final int levels;
   private final float[] steps;
-  private final float[] inverses;
   private final float[] offsets;
-  private final float[] shifts;
-  private final float[] first;
-  private final float[] second;
+  private final double[] means;
+  private final double[] squares;
+  private final double[] moments = new double[2];
   private int pairs;
 
   /**
@@ -33,13 +22,11 @@ final class ErrorMoments {
    */
   ErrorMoments(int bits, int capacity) {
     low = -(1 << (bits - 1));
-    high = -low - 1;
+    levels = 1 << bits;
     steps = new float[capacity];
-    inverses = new float[capacity];
     offsets = new float[capacity];
-    shifts = new float[capacity];
-    first = new float[capacity];
-    second = new float[capacity];
+    means = new double[capacity];
+    squares = new double[capacity];
   }
 
   /** Forgets all pairs. */
@@ -50,7 +37,6 @@ final class ErrorMoments {
   /** Adds a pair. */
   void add(float step, float offset) {
     steps[pairs] = step;
-    inverses[pairs] = 1f / step;
     offsets[pairs] = offset;
     pairs++;
   }
@@ -65,100 +51,32 @@ final class ErrorMoments {
     return steps[pair];
   }
 
-  /** n of a pair. */
+  /** N of a pair. */
   float offset(int pair) {
     return offsets[pair];
   }
 
   /** E[e] of a pair. */
   float mean(int pair) {
-    return first[pair];
+    return (float) means[pair];
   }
 
   /** E[e²] of a pair. */
   float square(int pair) {
-    return second[pair];
+    return (float) squares[pair];
   }
 
   /** Var(e) of a pair. */
   float variance(int pair) {
-    return Math.max(0f, second[pair] - first[pair] * first[pair]);
+    return (float) Math.max(0, squares[pair] - means[pair] * means[pair]);
   }
 
-  /** Computes the moments of all pairs, as finely as the smallest step asks for. */
-  void evaluate(ChannelCells channel) {
-    Arrays.fill(first, 0, pairs, 0f);
-    Arrays.fill(second, 0, pairs, 0f);
-    if (pairs == 0) {
-      return;
-    }
-    float smallest = steps[0];
-    for (int j = 1; j < pairs; j++) {
-      smallest = Math.min(smallest, steps[j]);
-    }
-    ChannelDensity cells = channel.of(smallest);
-    float from = Float.NEGATIVE_INFINITY;
-    float to = Float.POSITIVE_INFINITY;
+  /** Computes the moments of all pairs. */
+  void evaluate(ChannelDistribution channel) {
     for (int j = 0; j < pairs; j++) {
-      shifts[j] = offsets[j] * inverses[j];
-      from = Math.max(from, low * steps[j] - offsets[j]);
-      to = Math.min(to, high * steps[j] - offsets[j]);
-    }
-    for (int i = 0; i < cells.values().length; i++) {
-      float value = cells.values()[i];
-      float weight = cells.weights()[i];
-      if (value >= from && value <= to) {
-        accumulateInside(value, weight, pairs, inverses, shifts, first, second);
-      } else {
-        accumulate(value, weight, low, high, pairs, inverses, shifts, first, second);
-      }
-    }
-    float within = (float) cells.within();
-    for (int j = 0; j < pairs; j++) {
-      first[j] *= steps[j];
-      second[j] = second[j] * steps[j] * steps[j] + within;
-    }
-  }
-
-  /** Adds one point of the density, with errors in steps. */
-  private static void accumulate(
-      float value,
-      float weight,
-      float low,
-      float high,
-      int count,
-      float[] inverses,
-      float[] shifts,
-      float[] first,
-      float[] second) {
-    float bounds = low + high;
-    for (int j = 0; j < count; j++) {
-      float t = value * inverses[j] + shifts[j];
-      float r = (t + ROUND) - ROUND;
-      float q = 0.5f * ((Math.abs(r - low) - Math.abs(r - high)) + bounds);
-      float e = q - t;
-      float weighted = weight * e;
-      first[j] += weighted;
-      second[j] += weighted * e;
-    }
-  }
-
-  /** The same for a point that no pair clips. */
-  private static void accumulateInside(
-      float value,
-      float weight,
-      int count,
-      float[] inverses,
-      float[] shifts,
-      float[] first,
-      float[] second) {
-    for (int j = 0; j < count; j++) {
-      float t = value * inverses[j] + shifts[j];
-      float r = (t + ROUND) - ROUND;
-      float e = r - t;
-      float weighted = weight * e;
-      first[j] += weighted;
-      second[j] += weighted * e;
+      channel.errorMoments(low, levels, steps[j], offsets[j], moments);
+      means[j] = moments[0];
+      squares[j] = moments[1];
     }
   }
 }

@@ -9,7 +9,7 @@ package org.noisyquant.search;
  * <p>The first round looks at a whole period of the rounding error (one step) where the channel
  * fits into the levels, at the place that other channels ask for, else at all places from which it
  * is clipped at one side only or at both; further rounds look around the best so far, until offsets
- * are close. Steps are evaluated together.
+ * are close.
  *
  * <p>Mutable, not thread-safe.
  */
@@ -22,6 +22,15 @@ final class OffsetSearch {
 
   /** Half as many: good enough to find the step. */
   static final int ROUGH = 8;
+
+  /**
+   * A channel over so many steps has values at all places between levels, whatever its offset:
+   * rounding costs s²/12, and only clipping asks for an offset.
+   */
+  private static final int WIDE = 64;
+
+  private static final int OFFSETS_OF_WIDE = 4;
+  private static final float RESOLUTION_OF_WIDE = 0.5f;
 
   private final int offsetsOfRound;
   private final float resolution;
@@ -74,11 +83,11 @@ final class OffsetSearch {
    *
    * @param steps in units of the activation; the first {@code count} are used
    */
-  void search(ChannelCells channel, float[] steps, int count) {
+  void search(ChannelDistribution channel, float[] steps, int count) {
     moments.clear();
     for (int j = 0; j < count; j++) {
       compared[j] = Float.POSITIVE_INFINITY;
-      firstRound(channel.density(), steps[j], j);
+      firstRound(channel, steps[j], j);
     }
     int without = moments.size();
     for (int j = 0; j < count; j++) {
@@ -88,16 +97,17 @@ final class OffsetSearch {
     for (int j = 0; j < count; j++) {
       plain[j] = pairCost(without + j);
     }
-    while (narrowerRound(steps, count)) {
+    while (narrowerRound(channel, steps, count)) {
       takeBest(channel, moments.size());
     }
   }
 
   /** Looks closer where offsets are still far apart; whether there was anything left to do. */
-  private boolean narrowerRound(float[] steps, int count) {
+  private boolean narrowerRound(ChannelDistribution channel, float[] steps, int count) {
     moments.clear();
     for (int j = 0; j < count; j++) {
-      if (spacing[j] > steps[j] * resolution) {
+      float close = isWide(channel, steps[j]) ? RESOLUTION_OF_WIDE : resolution;
+      if (spacing[j] > steps[j] * close) {
         float closer = 2 * spacing[j] / offsetsOfRound;
         float from = offsets[j] - spacing[j] + closer / 2;
         spacing[j] = closer;
@@ -110,26 +120,32 @@ final class OffsetSearch {
     return moments.size() > 0;
   }
 
-  private void firstRound(ChannelDensity density, float step, int j) {
+  private void firstRound(ChannelDistribution channel, float step, int j) {
     // At x + N from these two, the extremes are just not clipped.
-    float lowest = low * step - density.minimum();
-    float highest = (low + levels - 1) * step - density.maximum();
+    float lowest = low * step - channel.minimum();
+    float highest = (low + levels - 1) * step - channel.maximum();
     float from;
     float to;
+    int count = offsetsOfRound;
     if (highest - lowest >= step) {
       // The channel fits: one period, where there is most room for other values.
       float centre = roomiest(lowest + step / 2, highest - step / 2, step);
       from = centre - step / 2;
       to = centre + step / 2;
+      count = isWide(channel, step) ? OFFSETS_OF_WIDE : count;
     } else {
       from = Math.min(lowest, highest) - step / 2;
       to = Math.max(lowest, highest) + step / 2;
     }
-    spacing[j] = (to - from) / offsetsOfRound;
-    for (int k = 0; k < offsetsOfRound; k++) {
+    spacing[j] = (to - from) / count;
+    for (int k = 0; k < count; k++) {
       owners[moments.size()] = j;
       moments.add(step, from + (k + 0.5f) * spacing[j]);
     }
+  }
+
+  private static boolean isWide(ChannelDistribution channel, float step) {
+    return channel.maximum() - channel.minimum() > WIDE * step;
   }
 
   /** The offset of an interval from which least of the unseen values is clipped. */
@@ -156,7 +172,7 @@ final class OffsetSearch {
     return unseen.clipping(low * step - offset, (low + levels - 1) * step - offset);
   }
 
-  private void takeBest(ChannelCells channel, int count) {
+  private void takeBest(ChannelDistribution channel, int count) {
     moments.evaluate(channel);
     for (int pair = 0; pair < count; pair++) {
       int j = owners[pair];

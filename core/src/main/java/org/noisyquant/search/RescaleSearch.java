@@ -94,7 +94,7 @@ final class RescaleSearch {
   private double weightError(float[] rescale) {
     double[] moments = new double[rescale.length];
     for (int c = 0; c < moments.length; c++) {
-      double spread = model.channel(c).density().spread(model.correctsBias());
+      double spread = model.channel(c).spread(model.correctsBias());
       moments[c] = spread / ((double) rescale[c] * rescale[c]);
     }
     double error = 0;

@@ -54,13 +54,13 @@ final class StepTable {
             OffsetSearch.ROUGH);
     ErrorMoments plain = new ErrorMoments(model.bits(), STEPS_PER_OCTAVE);
     for (int c = 0; c < costs.length; c++) {
-      ChannelCells channel = model.channel(c);
-      constant[c] = channel.density().minimum() == channel.density().maximum();
-      int octaves = ownRanges ? octaves(channel.density(), model.bits()) : OCTAVES;
+      ChannelDistribution channel = model.channel(c);
+      constant[c] = channel.isConstant();
+      int octaves = ownRanges ? octaves(channel, model.bits()) : OCTAVES;
       costs[c] = new float[octaves * STEPS_PER_OCTAVE];
       float[] steps = new float[STEPS_PER_OCTAVE];
       // With steps near zero nothing of the channel is left but its mean.
-      Arrays.fill(costs[c], (float) channel.density().spread(model.correctsBias()));
+      Arrays.fill(costs[c], (float) channel.spread(model.correctsBias()));
       float lowest = Float.POSITIVE_INFINITY;
       for (int first = 0; first < costs[c].length; first += STEPS_PER_OCTAVE) {
         for (int j = 0; j < STEPS_PER_OCTAVE; j++) {
@@ -79,14 +79,14 @@ final class StepTable {
 
   private void evaluate(
       CostModel model,
-      ChannelCells cells,
+      ChannelDistribution distribution,
       OffsetSearch search,
       ErrorMoments plain,
       float[] steps,
       float[] channel,
       int first) {
     if (offsets) {
-      search.search(cells, steps, steps.length);
+      search.search(distribution, steps, steps.length);
       for (int j = 0; j < steps.length; j++) {
         channel[first + j] = Math.min(search.plainCost(j), search.cost(j));
       }
@@ -96,14 +96,14 @@ final class StepTable {
     for (float step : steps) {
       plain.add(step, 0f);
     }
-    plain.evaluate(cells);
+    plain.evaluate(distribution);
     for (int j = 0; j < steps.length; j++) {
       channel[first + j] = model.correctsBias() ? plain.variance(j) : plain.square(j);
     }
   }
 
-  private int octaves(ChannelDensity density, int bits) {
-    double own = (density.maximum() - (double) density.minimum()) / ((1 << bits) - 1);
+  private int octaves(ChannelDistribution channel, int bits) {
+    double own = (channel.maximum() - (double) channel.minimum()) / ((1 << bits) - 1);
     if (!(own > 0)) {
       return OCTAVES;
     }

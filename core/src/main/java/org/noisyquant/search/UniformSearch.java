@@ -5,10 +5,8 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Function;
 import java.util.function.IntFunction;
 import java.util.stream.IntStream;
-import org.noisyquant.quant.NoisyQuantizer;
 
 /**
  * The paper's three searches on predicted losses, from coarse to fine: clip without noise, then
@@ -123,11 +121,11 @@ final class UniformSearch {
       IntFunction<Candidate> candidate) {
     int stride = Math.max(1, coarseStride);
     List<Integer> spread = strided(low, high, stride);
-    predict(spread, candidate, draws, model::roughLosses);
+    predict(spread, candidate, draws);
     List<Integer> best = new ArrayList<>();
     for (int k : sorted(spread, candidate, draws).subList(0, Math.min(peaks, spread.size()))) {
       List<Integer> near = around(k, stride - 1, fineStride, low, high);
-      predict(near, candidate, draws, model::roughLosses);
+      predict(near, candidate, draws);
       best.add(sorted(near, candidate, draws).get(0));
     }
     return best;
@@ -171,22 +169,19 @@ final class UniformSearch {
   }
 
   private int bestClip(List<Integer> indices) {
-    predict(indices, this::clip, clips, model::losses);
+    predict(indices, this::clip, clips);
     return sorted(indices, this::clip, clips).get(0);
   }
 
   private void predict(
-      List<Integer> indices,
-      IntFunction<Candidate> candidate,
-      Map<Candidate, Double> losses,
-      Function<List<NoisyQuantizer>, double[]> model) {
+      List<Integer> indices, IntFunction<Candidate> candidate, Map<Candidate, Double> losses) {
     List<Candidate> open =
         indices.stream()
             .map(candidate::apply)
             .filter(c -> !losses.containsKey(c))
             .distinct()
             .toList();
-    double[] predicted = model.apply(open.stream().map(site::noisy).toList());
+    double[] predicted = model.losses(open.stream().map(site::noisy).toList());
     for (int k = 0; k < predicted.length; k++) {
       losses.put(open.get(k), predicted[k]);
     }

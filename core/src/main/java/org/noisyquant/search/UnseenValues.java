@@ -39,23 +39,24 @@ final class UnseenValues {
   }
 
   /** Of the channels of a site. */
-  static UnseenValues of(List<ChannelDensity> channels) {
-    double low = channels.stream().mapToDouble(ChannelDensity::minimum).min().orElse(0);
-    double high = channels.stream().mapToDouble(ChannelDensity::maximum).max().orElse(0);
+  static UnseenValues of(List<ChannelDistribution> channels) {
+    double low = channels.stream().mapToDouble(ChannelDistribution::minimum).min().orElse(0);
+    double high = channels.stream().mapToDouble(ChannelDistribution::maximum).max().orElse(0);
     if (!(high > low)) {
       return NONE;
     }
     double width = (high - low) / BINS;
     double[][] sums = new double[3][BINS + 1];
-    for (ChannelDensity channel : channels) {
-      for (int i = 0; i < channel.values().length; i++) {
-        double x = channel.values()[i] - low;
-        int bin = (int) Math.max(0, Math.min(BINS - 1, x / width));
-        double share = SHARE * channel.weights()[i] / channels.size();
-        sums[0][bin + 1] += share;
-        sums[1][bin + 1] += share * x;
-        sums[2][bin + 1] += share * x * x;
-      }
+    for (ChannelDistribution channel : channels) {
+      channel.forEachCell(
+          (centre, weight) -> {
+            double x = centre - low;
+            int bin = (int) Math.max(0, Math.min(BINS - 1, x / width));
+            double share = SHARE * weight / channels.size();
+            sums[0][bin + 1] += share;
+            sums[1][bin + 1] += share * x;
+            sums[2][bin + 1] += share * x * x;
+          });
     }
     for (double[] power : sums) {
       for (int bin = 0; bin < BINS; bin++) {

@@ -70,9 +70,8 @@ class ChannelDensityTest {
 
     assertThat(density.mean()).isEqualTo(mean(values), within(BIN / 10));
     assertThat(density.secondMoment(0.3)).isEqualTo(secondMoment(values, 0.3), within(BIN / 10));
-    assertThat(density.spread(true))
+    assertThat(density.secondMoment(density.mean()))
         .isEqualTo(secondMoment(values, mean(values)), within(BIN / 10));
-    assertThat(density.spread(false)).isEqualTo(secondMoment(values, 0), within(BIN / 10));
   }
 
   @Test
@@ -115,8 +114,8 @@ class ChannelDensityTest {
 
     assertThat(density.values()).containsExactly(1.2345f);
     assertThat(density.weights()).containsExactly(1f);
-    assertThat(density.within()).isZero();
-    assertThat(density.spread(true)).isZero();
+    assertThat(density.widths()).containsExactly(0f);
+    assertThat(density.secondMoment(density.mean())).isZero();
   }
 
   @Test
@@ -126,75 +125,6 @@ class ChannelDensityTest {
 
     assertThat(density.values()).containsExactly(0f);
     assertThat(density.mean()).isZero();
-    assertThat(density.spread(false)).isZero();
-  }
-
-  @Test
-  void wideBinsAreSplitIntoEqualParts() {
-    // The bins of −1 and 1 are whole, that of 3.99 ends there.
-    ChannelDensity cells = density(-1f, 1f, 3.99f).inCells(-8);
-
-    assertThat(cells.values()).hasSize(6);
-    assertThat(cells.values()[2]).isEqualTo(1f + 0x1p-9f);
-    assertThat(cells.values()[3]).isEqualTo(1f + 3 * 0x1p-9f);
-    assertThat(cells.widths()[2]).isEqualTo(0x1p-8f);
-    assertThat(cells.weights()[2]).isEqualTo(1 / 6f);
-  }
-
-  @Test
-  void binsOfOneCellAreJoinedAtTheirMean() {
-    ChannelDensity cells = density(1f, 1f, 1.5f, 3.99f).inCells(0);
-
-    // Cells [1, 2) and [3, 4); each value counts as the centre of its bin.
-    assertThat(cells.values()).hasSize(2);
-    assertThat(cells.values()[0]).isEqualTo((1f + 1f + 1.5f) / 3 + 0x1p-8f, within(1e-6f));
-    assertThat(cells.weights()[0]).isEqualTo(0.75f, within(1e-6f));
-  }
-
-  @Test
-  void cellsOfAnyWidthKeepMeanAndSecondMoment() {
-    float[] values = values(3000);
-    ChannelDensity density = density(values);
-    for (int exponent = -12; exponent <= 4; exponent++) {
-      ChannelDensity cells = density.inCells(exponent);
-
-      assertThat(total(cells)).as("2^%d", exponent).isEqualTo(1, within(1e-5));
-      assertThat(cells.mean()).as("2^%d", exponent).isEqualTo(density.mean(), within(1e-5));
-      assertThat(cells.secondMoment(-1))
-          .as("2^%d", exponent)
-          .isEqualTo(density.secondMoment(-1), within(1e-4));
-    }
-    assertThat(density.inCells(4).values()).hasSize(2);
-    assertThat(density.inCells(-12).values()).hasSize(4 * density.values().length);
-  }
-
-  @Test
-  void cellsOfLargeValuesKeepTheirVariance() {
-    // Around 1000 a square has no digits left for a variance of 1e-4.
-    Random random = new Random(5);
-    float[] values = new float[2000];
-    for (int i = 0; i < values.length; i++) {
-      values[i] = 1000 + 0.01f * (float) random.nextGaussian();
-    }
-    ChannelDensity density = density(values);
-    ChannelDensity cells = density.inCells(4);
-
-    // One bin: as wide as the range, not as 2^1.
-    assertThat(density.widths()[0]).isLessThan(0.1f);
-    assertThat(cells.spread(true)).isEqualTo(density.spread(true), within(1e-6));
-  }
-
-  @Test
-  void cellsAreAShareOfAStepAndMadeOnce() {
-    ChannelDensity density = density(values(3000));
-    ChannelCells coarse = ChannelCells.forSearch(density, 4);
-    ChannelCells fine = ChannelCells.forSearch(density, 8);
-
-    assertThat(coarse.of(1f)).isSameAs(coarse.of(1.3f));
-    // 12 cells of 2^-4 are less than a step of 1; 4 cells of 2^-2 are one.
-    assertThat(coarse.of(1f).values()).isEqualTo(density.inCells(-4).values());
-    assertThat(fine.of(1f).values()).isEqualTo(density.inCells(-2).values());
-    assertThat(fine.of(Float.MIN_NORMAL).mean()).isEqualTo(density.mean(), within(1e-5));
-    assertThat(fine.of(1e30f).mean()).isEqualTo(density.mean(), within(1e-5));
+    assertThat(density.secondMoment(0)).isZero();
   }
 }

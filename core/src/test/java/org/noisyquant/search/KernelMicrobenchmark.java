@@ -26,7 +26,7 @@ import org.openjdk.jmh.annotations.Warmup;
  * The kernels of the search by JMH, beside the limits of the machine: moving the same bytes, and
  * multiplying in ONNX Runtime. The activations are random, of the size of what DeiT-tiny's fc2 sees
  * of one image (197 tokens, 768 channels, 192 outputs) and of GELU's shape. One thread; times are
- * per value, or per value and candidate.
+ * per value, per value and candidate, or per threshold and candidate.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
@@ -47,7 +47,6 @@ public class KernelMicrobenchmark {
 
   private static final int CANDIDATES = 8;
   private static final int PAIRS = 128;
-  private static final int POINTS = 256;
   private static final int BITS = 8;
 
   private final float[] x = new float[VALUES];
@@ -55,12 +54,11 @@ public class KernelMicrobenchmark {
   private final List<ChannelHistograms> histograms = new ArrayList<>();
   private final List<NoisyQuantizer> candidates = new ArrayList<>();
   private final double[] sums = new double[CANDIDATES];
-  private final ErrorMoments inside = new ErrorMoments(BITS, PAIRS);
-  private final ErrorMoments clipped = new ErrorMoments(BITS, PAIRS);
+  private final ErrorMoments moments = new ErrorMoments(BITS, PAIRS);
   private final MatMulRunner products = MatMulRunner.open(1);
   private final CandidateScorer scorer = new CandidateScorer(products);
   private final float[] norms = new float[TOKENS];
-  private ChannelCells cells;
+  private ChannelDistribution channel;
   private SiteObjective objective;
   private MatMulRunner.Matrix factor;
   private MatMulRunner.Run product;
@@ -94,23 +92,14 @@ public class KernelMicrobenchmark {
     preparePrediction();
   }
 
+  /** A channel that reaches over all thresholds. */
   private void preparePrediction() {
-    float[] values = new float[POINTS];
-    float[] weights = new float[POINTS];
-    for (int i = 0; i < POINTS; i++) {
-      values[i] = i / 64f;
-      weights[i] = 1f / POINTS;
-    }
-    // Cells of 1/64: neither split nor joined.
-    ChannelDensity density = new ChannelDensity(values, weights, new float[POINTS], 0, 0f, 4f);
-    cells = ChannelCells.forPrediction(density, BITS);
+    ChannelHistograms h = ChannelHistograms.empty(1);
+    h.update(x, 0, VALUES);
+    channel = ChannelDistribution.of(ChannelDensity.of(List.of(h), new double[] {1}, 0));
+    float step = (channel.maximum() - channel.minimum()) / (1 << BITS);
     for (int j = 0; j < PAIRS; j++) {
-      inside.add(0.125f, -2f + 0.001f * j);
-      clipped.add(0.125f, 20f + 0.001f * j);
-    }
-    int size = cells.of(0.125f).values().length;
-    if (size != POINTS) {
-      throw new IllegalStateException(size + " points instead of " + POINTS);
+      moments.add(step, -(channel.maximum() + channel.minimum()) / 2 + 0.01f * j * step);
     }
   }
 
@@ -147,20 +136,12 @@ public class KernelMicrobenchmark {
     return h;
   }
 
-  /** Predicts one channel where nothing is clipped: 9 operations a point and candidate. */
+  /** Predicts one channel at many offsets, over all values. */
   @Benchmark
-  @OperationsPerInvocation(PAIRS * POINTS)
+  @OperationsPerInvocation(PAIRS * ((1 << BITS) - 1))
   public ErrorMoments prediction() {
-    inside.evaluate(cells);
-    return inside;
-  }
-
-  /** The same with clamping: 15 operations. */
-  @Benchmark
-  @OperationsPerInvocation(PAIRS * POINTS)
-  public ErrorMoments predictionOfClipping() {
-    clipped.evaluate(cells);
-    return clipped;
+    moments.evaluate(channel);
+    return moments;
   }
 
   /** The errors of one candidate. */

@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 import org.noisyquant.search.TestSite.Shape;
 
 class OffsetSearchTest {
-  private static ChannelCells cells(int bits, float[] values) {
+  private static ChannelDistribution channel(int bits, float[] values) {
     return TestSite.ofChannels(values).model(bits, OutputWeights.identity(1), true).channel(0);
   }
 
@@ -25,7 +25,7 @@ class OffsetSearchTest {
   private static OffsetSearch search(int bits, boolean corrected, float[] values, float... steps) {
     OffsetSearch search =
         new OffsetSearch(bits, corrected, UnseenValues.NONE, steps.length, OffsetSearch.FINE);
-    search.search(cells(bits, values), steps, steps.length);
+    search.search(channel(bits, values), steps, steps.length);
     return search;
   }
 
@@ -217,7 +217,7 @@ class OffsetSearchTest {
   void aSearchCanBeUsedAgain() {
     float[] values = gaussians(2000, 1, 1);
     OffsetSearch search = search(4, true, gaussians(500, -7, 3), 0.1f, 0.5f, 2f);
-    search.search(cells(4, values), new float[] {0.5f}, 1);
+    search.search(channel(4, values), new float[] {0.5f}, 1);
 
     assertThat(search.offset(0)).isEqualTo(search(4, true, values, 0.5f).offset(0));
   }

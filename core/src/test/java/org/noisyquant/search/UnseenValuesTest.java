@@ -6,18 +6,18 @@ import static org.assertj.core.api.Assertions.within;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.noisyquant.stats.ChannelHistograms;
 
 class UnseenValuesTest {
-  private static ChannelDensity density(float... values) {
-    return TestSite.ofChannels(values)
-        .model(8, OutputWeights.identity(1), true)
-        .channel(0)
-        .density();
+  private static ChannelDistribution channel(float... values) {
+    ChannelHistograms h = ChannelHistograms.empty(1);
+    h.update(values, 0, values.length);
+    return ChannelDistribution.of(ChannelDensity.of(List.of(h), new double[] {1}, 0));
   }
 
   @Test
   void nothingIsClippedWithinTheRangeOfTheSite() {
-    UnseenValues unseen = UnseenValues.of(List.of(density(-1, 0, 1), density(2, 3, 8)));
+    UnseenValues unseen = UnseenValues.of(List.of(channel(-1, 0, 1), channel(2, 3, 8)));
 
     assertThat(unseen.clipping(-1, 8)).isZero();
     assertThat(unseen.clipping(-5, 20)).isZero();
@@ -26,7 +26,7 @@ class UnseenValuesTest {
   @Test
   void valuesOfAllChannelsCountAlike() {
     // Of six values, 8 lies 4 beyond the levels: 16/6, mixed in as one of 64.
-    UnseenValues unseen = UnseenValues.of(List.of(density(-1, 0, 1), density(2, 3, 8)));
+    UnseenValues unseen = UnseenValues.of(List.of(channel(-1, 0, 1), channel(2, 3, 8)));
 
     assertThat((double) unseen.clipping(-1, 4)).isEqualTo(16.0 / 6 / 64, within(0.001));
     // And below: −1, 0 and 1 lie 2.5, 1.5 and 0.5 under 1.5.
@@ -43,7 +43,7 @@ class UnseenValuesTest {
       a[i] = (float) random.nextGaussian();
       b[i] = (float) (20 + 3 * random.nextGaussian());
     }
-    UnseenValues unseen = UnseenValues.of(List.of(density(a), density(b)));
+    UnseenValues unseen = UnseenValues.of(List.of(channel(a), channel(b)));
     for (float from = -6; from < 30; from += 2.3f) {
       for (float to = from + 1; to < 40; to += 3.7f) {
         double sum = 0;
@@ -60,7 +60,7 @@ class UnseenValuesTest {
 
   @Test
   void aConstantSiteHasNoOtherValues() {
-    assertThat(UnseenValues.of(List.of(density(2, 2, 2))).clipping(5, 6)).isZero();
+    assertThat(UnseenValues.of(List.of(channel(2, 2, 2))).clipping(5, 6)).isZero();
     assertThat(UnseenValues.NONE.clipping(5, 6)).isZero();
   }
 }

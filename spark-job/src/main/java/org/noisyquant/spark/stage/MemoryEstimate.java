@@ -54,8 +54,8 @@ final class MemoryEstimate {
   /** Activations between the taps, as multiples of the largest tap. */
   private static final int BETWEEN = 6;
 
-  /** A channel's density in cells of all widths that its search asks for. */
-  private static final long CELLS = 20_000;
+  /** A channel's distribution, see ChannelDistribution. */
+  private static final long DISTRIBUTION = 33_000;
 
   /** Choices of a guided search for one site, at most, and bytes of each for a channel. */
   private static final int LISTED = 17;
@@ -153,7 +153,7 @@ final class MemoryEstimate {
   private long solving(ActivationSite site) {
     return statistics(site)
         + 3 * FLOAT * site.channels() * site.outputs()
-        + CELLS * site.channels();
+        + DISTRIBUTION * site.channels();
   }
 
   private long objectives() {
