@@ -14,6 +14,7 @@ import org.noisyquant.graph.ModelGraph;
 import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.spark.io.Metrics;
 import org.noisyquant.spark.io.OutputFolder;
+import org.noisyquant.spark.ml.FitPlan;
 import org.noisyquant.spark.ml.NoisyQuant;
 import org.noisyquant.spark.ml.NoisyQuantModel;
 import org.noisyquant.spark.stage.Calibrated;
@@ -33,15 +34,17 @@ final class CalibrateStep implements JobStep {
   @Override
   public String run(SparkSession spark, JobConfig config, OutputFolder output, Metrics metrics)
       throws IOException {
-    CalibrationInputs inputs = CalibrationInputs.list(spark, config);
-    boolean reduceRange = IntegerRange.reduced(config);
+    NoisyQuant estimator = Estimators.of(config, IntegerRange.reduced(config));
+    // The model first: a wrong one, or one that does not fit, costs no listing.
+    FitPlan plan = estimator.plan(spark);
+    CalibrationInputs inputs =
+        CalibrationInputs.list(spark, config, plan.model().graph().classes());
     int partitions = Partitions.of(spark, config);
-    NoisyQuant estimator = Estimators.of(config, reduceRange);
     Checkpoints checkpoints = checkpoints(config, inputs, output);
     NoisyQuantModel model =
         inputs.calibration().isPresent()
-            ? estimator.fit(inputs.calibration().get().read(partitions), checkpoints)
-            : estimator.fitStatistics(spark);
+            ? estimator.fit(plan, inputs.calibration().get().read(partitions), checkpoints)
+            : estimator.fitStatistics(plan, spark);
     Calibrated calibrated = model.summary().orElseThrow();
     try {
       metrics.put("resumed", String.join(",", checkpoints.resumed()));

@@ -4,12 +4,8 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.SparkSession;
-import org.noisyquant.onnx.OnnxModel;
-import org.noisyquant.runtime.ModelTrial;
-import org.noisyquant.spark.io.ModelFiles;
 import org.noisyquant.spark.stage.ImageSource;
 import org.noisyquant.spark.stage.Labels;
-import org.noisyquant.spark.stage.MemoryPlan;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -19,13 +15,9 @@ import org.slf4j.LoggerFactory;
  * @param calibration those to calibrate on; absent: earlier statistics stand for them
  * @param evaluation those to evaluate on; absent: the held-out share of the others
  * @param labels of those that are evaluated
- * @param memory what the calibration will take; absent where the model could not be tried
  */
 record CalibrationInputs(
-    Optional<ImageSource> calibration,
-    Optional<ImageSource> evaluation,
-    Optional<Labels> labels,
-    Optional<MemoryPlan> memory) {
+    Optional<ImageSource> calibration, Optional<ImageSource> evaluation, Optional<Labels> labels) {
 
   private static final Logger LOG = LoggerFactory.getLogger(CalibrationInputs.class);
 
@@ -37,20 +29,12 @@ record CalibrationInputs(
   /**
    * Lists them and reads the labels.
    *
-   * @throws org.noisyquant.error.NoisyQuantException PLAN_TOO_LARGE, NO_IMAGES, LABELS_INVALID,
-   *     MISSING_VALUE for a gate that needs labels, or for a model that cannot be read or run
+   * @param classes of the model
+   * @throws org.noisyquant.error.NoisyQuantException NO_IMAGES, LABELS_INVALID, or MISSING_VALUE
+   *     for a gate that needs labels
    */
-  static CalibrationInputs list(SparkSession spark, JobConfig config) {
+  static CalibrationInputs list(SparkSession spark, JobConfig config, int classes) {
     Configuration hadoop = spark.sparkContext().hadoopConfiguration();
-    // The model first: it is read again by the Estimator, but a wrong one costs no listing.
-    OnnxModel model = ModelFiles.model(hadoop, config.model().path());
-    Optional<MemoryPlan> memory =
-        ModelTrial.once(config.model().path(), model)
-            .flatMap(values -> Estimators.of(config, false).memoryPlan(model, values));
-    if (memory.isPresent()) {
-      ExecutorMemory.of(spark).check(memory.get());
-    }
-    int classes = model.graph().classes();
     JobConfig.Images images = config.images();
     Optional<ImageSource> all =
         images.path().isEmpty()
@@ -80,6 +64,6 @@ record CalibrationInputs(
         .ifPresent(source -> labels.ifPresent(l -> l.check(source.names(), classes)));
     QualityGates.checkInputs(
         config, evaluation.or(() -> calibration).isPresent(), labels.isPresent());
-    return new CalibrationInputs(calibration, evaluation, labels, memory);
+    return new CalibrationInputs(calibration, evaluation, labels);
   }
 }

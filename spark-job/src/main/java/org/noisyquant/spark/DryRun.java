@@ -5,7 +5,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalInt;
-import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -18,6 +17,7 @@ import org.noisyquant.search.NoiseKind;
 import org.noisyquant.spark.io.OutputFolder;
 import org.noisyquant.spark.ml.FitPlan;
 import org.noisyquant.spark.ml.NoisyQuant;
+import org.noisyquant.spark.stage.ExecutorMemory;
 import org.noisyquant.spark.stage.ImageFile;
 import org.noisyquant.spark.stage.ImageSource;
 import org.noisyquant.spark.stage.Labels;
@@ -55,10 +55,10 @@ final class DryRun {
   }
 
   private String plan() {
-    CalibrationInputs inputs = CalibrationInputs.list(spark, config);
-    Configuration hadoop = spark.sparkContext().hadoopConfiguration();
     NoisyQuant estimator = Estimators.of(config, IntegerRange.reduced(config));
-    FitPlan plan = estimator.plan(hadoop);
+    FitPlan plan = estimator.plan(spark);
+    CalibrationInputs inputs =
+        CalibrationInputs.list(spark, config, plan.model().graph().classes());
     line("model", "%s, %d classes", config.model().path(), plan.model().graph().classes());
     sites(plan);
     line(
@@ -75,7 +75,7 @@ final class DryRun {
     config.statistics().path().ifPresent(path -> line("statistics", "those in %s fit", path));
     line("evaluation", "%s", evaluation(inputs));
     ExecutorMemory limits = ExecutorMemory.of(spark);
-    inputs.memory().ifPresent(memory -> line("memory", "%s", limits.sentence(memory)));
+    plan.memory().ifPresent(memory -> line("memory", "%s", limits.sentence(memory)));
     line("output", "%s can be written", config.output().path());
     inputs
         .calibration()

@@ -3,6 +3,7 @@ package org.noisyquant.spark;
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import java.util.List;
 import java.util.Locale;
+import org.noisyquant.spark.stage.ExecutorMemory;
 import org.noisyquant.spark.stage.MemoryPlan;
 import org.noisyquant.spark.stage.PassMemory;
 

@@ -17,6 +17,7 @@ import org.noisyquant.onnx.SiteFolds;
 import org.noisyquant.runtime.FoldProbe;
 import org.noisyquant.runtime.ModelTrial;
 import org.noisyquant.spark.io.ModelFiles;
+import org.noisyquant.spark.stage.ExecutorMemory;
 
 /**
  * The work of {@code inspect}: the sites of a model, into what their noise folds or why it needs an

@@ -30,6 +30,7 @@ import org.noisyquant.quant.WeightRounding;
 import org.noisyquant.result.CalibrationResult;
 import org.noisyquant.result.Provenance;
 import org.noisyquant.runtime.ModelRunner;
+import org.noisyquant.runtime.ModelTrial;
 import org.noisyquant.search.CandidateGrid;
 import org.noisyquant.search.NoiseKind;
 import org.noisyquant.search.Objective;
@@ -40,6 +41,7 @@ import org.noisyquant.spark.stage.Calibrated;
 import org.noisyquant.spark.stage.Calibration;
 import org.noisyquant.spark.stage.CalibrationSettings;
 import org.noisyquant.spark.stage.Checkpoints;
+import org.noisyquant.spark.stage.ExecutorMemory;
 import org.noisyquant.spark.stage.ImageFile;
 import org.noisyquant.spark.stage.MemoryPlan;
 import org.noisyquant.spark.stage.Observations;
@@ -314,41 +316,43 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
    *
    * @param dataset images: a name column (unique) and a content column (image file)
    * @throws NoisyQuantException for a model, preprocessing, images or statistics that cannot be
-   *     used
+   *     used; PLAN_TOO_LARGE as {@link #plan}
    */
   @Override
   public NoisyQuantModel fit(Dataset<?> dataset) {
-    return fit(dataset, Checkpoints.none());
+    transformSchema(dataset.schema());
+    return fit(plan(dataset.sparkSession()), dataset, Checkpoints.none());
   }
 
   /**
    * The same, on from where an earlier run on the same images was cut off.
    *
+   * @param plan of this Estimator
    * @param checkpoints what that run finished, and where this one keeps what it finishes
    * @throws NoisyQuantException as {@link #fit(Dataset)}; IMAGES_CHANGED if the images are written
    *     to meanwhile
    */
-  public NoisyQuantModel fit(Dataset<?> dataset, Checkpoints checkpoints) {
+  public NoisyQuantModel fit(FitPlan plan, Dataset<?> dataset, Checkpoints checkpoints) {
     transformSchema(dataset.schema());
-    return fit(dataset.sparkSession(), Optional.of(imageFiles(dataset)), checkpoints);
+    return fit(plan, dataset.sparkSession(), Optional.of(imageFiles(dataset)), checkpoints);
   }
 
   /**
    * Calibrates on the statistics at {@link #statisticsPath()} alone: candidates are judged by what
    * these predict.
    *
-   * @throws NoisyQuantException for a model, preprocessing or statistics that cannot be used;
-   *     INVALID_VALUE for parameters that need images
+   * @param plan of this Estimator
+   * @throws NoisyQuantException for statistics that cannot be used; INVALID_VALUE for parameters
+   *     that need images
    */
-  public NoisyQuantModel fitStatistics(SparkSession spark) {
-    return fit(spark, Optional.empty(), Checkpoints.none());
+  public NoisyQuantModel fitStatistics(FitPlan plan, SparkSession spark) {
+    return fit(plan, spark, Optional.empty(), Checkpoints.none());
   }
 
   private NoisyQuantModel fit(
-      SparkSession spark, Optional<Dataset<Row>> images, Checkpoints checkpoints) {
+      FitPlan plan, SparkSession spark, Optional<Dataset<Row>> images, Checkpoints checkpoints) {
     long start = System.nanoTime();
     Instant startedAt = Instant.now();
-    FitPlan plan = plan(spark.sparkContext().hadoopConfiguration());
     OnnxModel model = plan.model();
     Preprocessing preprocessing = plan.preprocessing();
     images.ifPresent(
@@ -426,19 +430,25 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
   }
 
   /**
-   * What {@link #fit} would quantize. Reads the model and its preprocessing, computes nothing.
+   * What {@link #fit} would quantize, and that there is the memory for it. Reads the model and its
+   * preprocessing and runs the model once, in a process of its own.
    *
-   * @param hadoop how to reach them
    * @throws NoisyQuantException for a model or preprocessing that cannot be used;
-   *     NO_QUANTIZABLE_LAYER
+   *     NO_QUANTIZABLE_LAYER; PLAN_TOO_LARGE where the executors, or the driver, have far less
+   *     memory than it would take
    */
-  public FitPlan plan(Configuration hadoop) {
+  public FitPlan plan(SparkSession spark) {
+    Configuration hadoop = spark.sparkContext().hadoopConfiguration();
     String path = value(modelPath(), String.class);
     OnnxModel model = ModelFiles.model(hadoop, path);
     Preprocessing preprocessing =
         ModelFiles.preprocessing(
             hadoop, path, model.graph(), value(preprocessingPath(), String.class));
-    return new FitPlan(model, preprocessing, new SitePlanner(this).plan(model, path));
+    List<SitePlan> sites = new SitePlanner(this).plan(model, path);
+    Optional<MemoryPlan> memory =
+        ModelTrial.once(path, model).flatMap(values -> memoryPlan(model, values));
+    memory.ifPresent(ExecutorMemory.of(spark)::check);
+    return new FitPlan(model, preprocessing, sites, memory);
   }
 
   /**

@@ -1,4 +1,4 @@
-package org.noisyquant.spark;
+package org.noisyquant.spark.stage;
 
 import java.util.Locale;
 import java.util.OptionalLong;
@@ -8,8 +8,6 @@ import org.apache.spark.SparkConf;
 import org.apache.spark.sql.SparkSession;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
-import org.noisyquant.spark.stage.MemoryPlan;
-import org.noisyquant.spark.stage.PassMemory;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -22,7 +20,7 @@ import org.slf4j.LoggerFactory;
  * @param overhead bytes beyond the heap that its container is killed above; absent where nothing
  *     watches them
  */
-record ExecutorMemory(boolean local, int tasks, long heap, OptionalLong overhead) {
+public record ExecutorMemory(boolean local, int tasks, long heap, OptionalLong overhead) {
   private static final Logger LOG = LoggerFactory.getLogger(ExecutorMemory.class);
 
   /** A prediction may be too high by this share of it: below, a plan is not refused. */
@@ -36,14 +34,14 @@ record ExecutorMemory(boolean local, int tasks, long heap, OptionalLong overhead
       Pattern.compile("local-cluster\\[\\s*\\d+\\s*,\\s*(\\d+)\\s*,\\s*\\d+\\s*]");
 
   /** That of a session. */
-  static ExecutorMemory of(SparkSession spark) {
+  public static ExecutorMemory of(SparkSession spark) {
     SparkConf conf = spark.sparkContext().getConf();
     int cores = spark.sparkContext().isLocal() ? spark.sparkContext().defaultParallelism() : 1;
     return of(conf, spark.sparkContext().master(), cores);
   }
 
   /** That of the settings of this process, before there is a session. */
-  static ExecutorMemory configured() {
+  public static ExecutorMemory configured() {
     SparkConf conf = new SparkConf();
     return of(conf, conf.get("spark.master", "local"), Runtime.getRuntime().availableProcessors());
   }
@@ -88,7 +86,7 @@ record ExecutorMemory(boolean local, int tasks, long heap, OptionalLong overhead
    *
    * @throws NoisyQuantException PLAN_TOO_LARGE naming the pass and what to change
    */
-  void check(MemoryPlan plan) {
+  public void check(MemoryPlan plan) {
     if (!local) {
       checkDriver(plan, Runtime.getRuntime().maxMemory());
     }
@@ -152,7 +150,7 @@ record ExecutorMemory(boolean local, int tasks, long heap, OptionalLong overhead
   }
 
   /** What a plan takes and what there is. */
-  String sentence(MemoryPlan plan) {
+  public String sentence(MemoryPlan plan) {
     PassMemory most = plan.mostHeap(tasks);
     PassMemory beyond = plan.mostOffHeap(tasks);
     return String.format(
@@ -168,7 +166,7 @@ record ExecutorMemory(boolean local, int tasks, long heap, OptionalLong overhead
   }
 
   /** Heap that is live at the peak of a pass. */
-  long liveHeap(MemoryPlan plan, PassMemory pass) {
+  public long liveHeap(MemoryPlan plan, PassMemory pass) {
     return pass.heap(tasks) + (local ? plan.localHeap() : 0);
   }
 

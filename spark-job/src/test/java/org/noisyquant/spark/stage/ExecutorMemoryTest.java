@@ -1,4 +1,4 @@
-package org.noisyquant.spark;
+package org.noisyquant.spark.stage;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
@@ -10,8 +10,6 @@ import org.apache.spark.SparkConf;
 import org.junit.jupiter.api.Test;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
-import org.noisyquant.spark.stage.MemoryPlan;
-import org.noisyquant.spark.stage.PassMemory;
 
 class ExecutorMemoryTest {
   private static final long MIB = 1L << 20;
