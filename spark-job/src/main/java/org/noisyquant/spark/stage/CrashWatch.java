@@ -1,10 +1,11 @@
 package org.noisyquant.spark.stage;
 
-import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.stream.Collectors;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.TaskContext;
 import org.apache.spark.util.TaskCompletionListener;
@@ -12,9 +13,9 @@ import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 
 /**
- * Finds the image that a process dies of, in one task. An image that was in work at a death is a
- * suspect: it is worked on while its process works on no other, so that only the guilty one is
- * there at a second death. After two it is not touched again.
+ * Finds the image that a process dies of, in one task. An image that was in work at a death, or may
+ * have been, is a suspect: it is worked on while its process works on no other, so that only the
+ * guilty one is there at a second death. After two it is not touched again.
  *
  * <p>Used by the thread of its task.
  */
@@ -26,15 +27,18 @@ final class CrashWatch {
   private static final ReadWriteLock IN_WORK = new ReentrantReadWriteLock();
 
   private final CrashMarks marks;
-  private final Map<String, Integer> deaths;
+
+  /** Digests of the images that had marks when the task began. */
+  private final Set<String> suspects;
+
   private final boolean marking;
   private Lock lock;
   private Optional<Path> mark = Optional.empty();
 
-  private CrashWatch(CrashMarks marks, boolean marking) {
+  CrashWatch(CrashMarks marks, boolean marking) {
     this.marks = marks;
     this.marking = marking;
-    deaths = marks.counts();
+    suspects = marks.list().stream().map(CrashMark::digest).collect(Collectors.toSet());
   }
 
   /** The watch over the running task, until it ends. */
@@ -52,26 +56,28 @@ final class CrashWatch {
    */
   void begin(ImageFile image) {
     end();
-    int before = deaths.getOrDefault(image.digest(), 0);
-    if (before >= DEADLY) {
+    boolean suspect = suspects.contains(image.digest());
+    int deaths = suspect ? marks.deaths(image.digest()) : 0;
+    if (deaths >= DEADLY) {
       throw new NoisyQuantException(
           ErrorCode.IMAGE_UNREADABLE,
           "image "
               + image.name()
               + " is left out: "
-              + before
+              + deaths
               + " processes died while they worked on it (a crash in ONNX Runtime or a decoder, or"
               + " killed from outside). Replace or remove the file");
     }
-    Lock wanted = before > 0 ? IN_WORK.writeLock() : IN_WORK.readLock();
+    Lock wanted = suspect ? IN_WORK.writeLock() : IN_WORK.readLock();
     wanted.lock();
     lock = wanted;
-    if (marking || before > 0) {
+    if (marking || suspect) {
       mark = marks.mark(image.digest());
     }
   }
 
-  private void end() {
+  /** The work on the image is over. */
+  void end() {
     mark.ifPresent(marks::clear);
     mark = Optional.empty();
     if (lock != null) {
