@@ -11,7 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A Master and Workers of one core each, as processes of their own. */
+/** A Master and Workers, as processes of their own. */
 public final class StandaloneCluster implements AutoCloseable {
   private final List<Process> workers = new ArrayList<>();
   private final Process master;
@@ -23,11 +23,22 @@ public final class StandaloneCluster implements AutoCloseable {
   }
 
   /**
-   * Starts a cluster.
+   * Starts a cluster of Workers of one core each.
    *
    * @param folder for logs and work
    */
   public static StandaloneCluster start(SparkProcesses spark, Path folder, int workers)
+      throws IOException {
+    return start(spark, folder, workers, 1);
+  }
+
+  /**
+   * Starts a cluster.
+   *
+   * @param folder for logs and work
+   * @param cores of each Worker
+   */
+  public static StandaloneCluster start(SparkProcesses spark, Path folder, int workers, int cores)
       throws IOException {
     int port;
     try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
@@ -48,7 +59,7 @@ public final class StandaloneCluster implements AutoCloseable {
                   "org.apache.spark.deploy.worker.Worker",
                   List.of(
                       "--cores",
-                      "1",
+                      Integer.toString(cores),
                       "--memory",
                       "2g",
                       "--webui-port",
