@@ -85,11 +85,9 @@ public final class Calibration {
     OnnxModel model = settings.model();
     Checkpoints checkpoints = observed.checkpoints();
     String key = statisticsKey();
-    ShippedModel fp32 = ShippedModel.ship(spark, model.file());
     TappedModel tapped =
         TappedModel.ship(
             spark,
-            fp32,
             model,
             settings.imageInput(checkpoints.crashes(spark).orElse(null)),
             settings.sites());
@@ -121,6 +119,8 @@ public final class Calibration {
         String.format("%.1f", secondsStatistics));
 
     start = System.nanoTime();
+    // Not before: the statistics, which need most memory, do without it.
+    ShippedModel fp32 = ShippedModel.ship(spark, model.file(), tapped.model());
     SiteFolds folds = folds();
     String searchKey = searchKey(key, used, !passImages.isEmpty());
     Search.Outcome found =

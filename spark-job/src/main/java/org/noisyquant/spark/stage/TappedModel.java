@@ -23,19 +23,11 @@ import org.noisyquant.runtime.ModelRunner;
 record TappedModel(ShippedModel model, ImageInput input, List<SitePlan> sites)
     implements Serializable {
 
-  /**
-   * Gives the model with taps to all executors.
-   *
-   * @param shipped the same model with other taps or none: its data file is not shipped again
-   */
+  /** Gives the model with taps to all executors. */
   static TappedModel ship(
-      JavaSparkContext spark,
-      ShippedModel shipped,
-      OnnxModel model,
-      ImageInput input,
-      List<SitePlan> sites) {
+      JavaSparkContext spark, OnnxModel model, ImageInput input, List<SitePlan> sites) {
     OnnxFile tapped = ActivationTaps.addTo(model, SitePlan.tensors(sites));
-    return new TappedModel(ShippedModel.ship(spark, tapped, shipped), input, List.copyOf(sites));
+    return new TappedModel(ShippedModel.ship(spark, tapped), input, List.copyOf(sites));
   }
 
   /**
