@@ -40,14 +40,14 @@ record MemoryTable(
         executor.local(),
         plan.driverHeap(),
         plan.driverOffHeap(),
-        plan.passes().stream().map(pass -> line(plan, pass, executor)).toList());
+        plan.passes().stream().map(pass -> line(pass, executor)).toList());
   }
 
-  private static Line line(MemoryPlan plan, PassMemory pass, ExecutorMemory executor) {
+  private static Line line(PassMemory pass, ExecutorMemory executor) {
     return new Line(
         pass.pass(),
-        executor.liveHeap(plan, pass),
-        executor.liveHeap(plan, pass) - pass.spillable(),
+        pass.heap(executor.tasks(), executor.local()),
+        pass.leastHeap(executor.tasks(), executor.local()),
         pass.taskHeap(),
         pass.offHeap(executor.tasks()),
         pass.taskOffHeap());

@@ -90,8 +90,8 @@ public record ExecutorMemory(boolean local, int tasks, long heap, OptionalLong o
     if (!local) {
       checkDriver(plan, Runtime.getRuntime().maxMemory());
     }
-    PassMemory most = plan.mostHeap(tasks);
-    long needed = leastHeap(plan, most, tasks);
+    PassMemory most = plan.mostHeap(tasks, local);
+    long needed = most.leastHeap(tasks, local);
     if (needed > heap) {
       refuseOrWarn(
           needed,
@@ -138,7 +138,7 @@ public record ExecutorMemory(boolean local, int tasks, long heap, OptionalLong o
   static void checkDriver(MemoryPlan plan, long driver) {
     if (plan.driverHeap() > driver) {
       refuseOrWarn(
-          plan.localHeap(),
+          plan.leastDriverHeap(),
           driver,
           String.format(
               Locale.ROOT,
@@ -151,27 +151,18 @@ public record ExecutorMemory(boolean local, int tasks, long heap, OptionalLong o
 
   /** What a plan takes and what there is. */
   public String sentence(MemoryPlan plan) {
-    PassMemory most = plan.mostHeap(tasks);
+    PassMemory most = plan.mostHeap(tasks, local);
     PassMemory beyond = plan.mostOffHeap(tasks);
     return String.format(
         Locale.ROOT,
         "%d tasks at a time: %d of %d MiB of heap (pass %s), %d%s MiB beyond it (pass %s)",
         tasks,
-        mib(leastHeap(plan, most, tasks)),
+        mib(most.leastHeap(tasks, local)),
         heap / MIB,
         most.pass(),
         mib(beyond.offHeap(tasks)),
         overhead.isPresent() ? " of " + overhead.getAsLong() / MIB : "",
         beyond.pass());
-  }
-
-  /** Heap that is live at the peak of a pass. */
-  public long liveHeap(MemoryPlan plan, PassMemory pass) {
-    return pass.heap(tasks) + (local ? plan.localHeap() : 0);
-  }
-
-  private long leastHeap(MemoryPlan plan, PassMemory pass, int count) {
-    return pass.leastHeap(count) + (local ? plan.localHeap() : 0);
   }
 
   private static void refuseOrWarn(long needed, long there, String message) {
@@ -183,7 +174,7 @@ public record ExecutorMemory(boolean local, int tasks, long heap, OptionalLong o
 
   private String moreHeap(MemoryPlan plan, PassMemory most, long needed) {
     int fitting = tasks;
-    while (fitting > 0 && leastHeap(plan, plan.mostHeap(fitting), fitting) > heap) {
+    while (fitting > 0 && plan.mostHeap(fitting, local).leastHeap(fitting, local) > heap) {
       fitting--;
     }
     String fewer = "";

@@ -23,6 +23,7 @@ import org.noisyquant.stats.InputMoments;
  *   statistics of a site    5140·C for each part and group of tokens: 1024 counts of 4 bytes and
  *                           as many recent ones of 1
  *   solving a site          its statistics, 12·C·O of weights, cells of each channel
+ *   the driver              F of heap, with the results of weights F + 2·Q
  *   candidates              24·ΣC each, as a broadcast value and its blocks
  *   objectives              4·ΣC·min(C, O) off the heap
  *   moments of a site       4·C² for each variant, with cross products 12·C², see InputMoments
@@ -81,6 +82,9 @@ final class MemoryEstimate {
 
   private long taskOffHeap;
 
+  /** What the driver has of the model and of its quantized ones so far. */
+  private long local;
+
   MemoryEstimate(MemoryPlan.Subject subject) {
     this.subject = subject;
     file = subject.fileBytes();
@@ -91,6 +95,7 @@ final class MemoryEstimate {
   }
 
   MemoryPlan plan() {
+    local = file;
     offHeap = JVM + session(file);
     taskOffHeap = 2 * sum(this::tap) + BETWEEN * largestTap + pixels;
     pass("statistics", 2 * file, 0, statistics() + largestTap + pixels);
@@ -104,16 +109,16 @@ final class MemoryEstimate {
     if (subject.weights().needMoments(subject.search().guided())) {
       offHeap += SESSION;
       taskOffHeap += 2 * largestTap + BATCH;
+      // Codes arrive while other sites are still summed or fitted.
+      local = file + 2 * quantized;
       pass("moments", 4 * file, file, Math.max(moments(), largest(this::fitting)));
     }
     offHeap += session(file) + 2 * session(quantized);
     taskOffHeap += 3 * (BETWEEN * largestTap + pixels);
+    local = file + 2 * quantized;
     pass("evaluate", 2 * (file + 2 * quantized), file, 2 * pixels);
     return new MemoryPlan(
-        List.copyOf(passes),
-        SPARK + 5 * file + 4 * quantized,
-        JVM + SESSION + PROBE * file,
-        file + 2 * quantized);
+        List.copyOf(passes), SPARK + 5 * file + 4 * quantized, JVM + SESSION + PROBE * file);
   }
 
   private void pass(String name, long broadcasts, long shared, long task) {
@@ -123,6 +128,7 @@ final class MemoryEstimate {
             SPARK + broadcasts + shared,
             broadcasts,
             task,
+            local,
             offHeap,
             taskOffHeap,
             BOUNDS.getOrDefault(name, "")));

@@ -11,10 +11,8 @@ import org.noisyquant.graph.ModelGraph;
  * @param passes what each pass takes in an executor, in their order
  * @param driverHeap bytes that are live in the driver at its peak
  * @param driverOffHeap bytes beyond its heap
- * @param localHeap bytes of heap that the driver adds to a pass that runs in the driver's own JVM
  */
-public record MemoryPlan(
-    List<PassMemory> passes, long driverHeap, long driverOffHeap, long localHeap) {
+public record MemoryPlan(List<PassMemory> passes, long driverHeap, long driverOffHeap) {
   /**
    * What is planned for.
    *
@@ -42,9 +40,14 @@ public record MemoryPlan(
     return new MemoryEstimate(subject).plan();
   }
 
-  /** The pass that needs most heap with so many tasks at a time. */
-  public PassMemory mostHeap(int tasks) {
-    return most(Comparator.comparingLong(pass -> pass.leastHeap(tasks)));
+  /** Heap without which the driver fails: what it ships can spill. */
+  public long leastDriverHeap() {
+    return passes.stream().mapToLong(PassMemory::localHeap).max().orElse(0);
+  }
+
+  /** The pass that needs most heap; as {@link PassMemory#leastHeap}. */
+  public PassMemory mostHeap(int tasks, boolean local) {
+    return most(Comparator.comparingLong(pass -> pass.leastHeap(tasks, local)));
   }
 
   /** The pass that needs most memory beyond the heap with so many tasks at a time. */

@@ -18,18 +18,22 @@ class ExecutorMemoryTest {
   private static final MemoryPlan PLAN =
       new MemoryPlan(
           List.of(
-              new PassMemory("light", 0, 0, 0, 0, 0, ""),
+              new PassMemory("light", 0, 0, 0, 0, 0, 0, ""),
               new PassMemory(
                   "heavy",
                   500 * MIB,
                   300 * MIB,
                   1000 * MIB,
+                  50 * MIB,
                   400 * MIB,
                   100 * MIB,
                   "weights.memoryMiB")),
           0,
-          0,
-          50 * MIB);
+          0);
+
+  /** Of which the driver has to keep 1000 MiB. */
+  private static final List<PassMemory> KEEPING =
+      List.of(new PassMemory("kept", 0, 0, 0, 1000 * MIB, 0, 0, ""));
 
   private static SparkConf conf() {
     return new SparkConf(false).set("spark.executor.cores", "4");
@@ -92,7 +96,7 @@ class ExecutorMemoryTest {
 
   @Test
   void aDriverThatCannotHoldModelAndResultsIsRefused() {
-    MemoryPlan large = new MemoryPlan(PLAN.passes(), 3000 * MIB, 0, 1000 * MIB);
+    MemoryPlan large = new MemoryPlan(KEEPING, 3000 * MIB, 0);
 
     assertThatExceptionOfType(NoisyQuantException.class)
         .isThrownBy(() -> ExecutorMemory.checkDriver(large, 700 * MIB))
@@ -101,7 +105,7 @@ class ExecutorMemoryTest {
 
   @Test
   void aDriverThatCanSpillWhatItShipsIsNotRefused() {
-    MemoryPlan large = new MemoryPlan(PLAN.passes(), 3000 * MIB, 0, 1000 * MIB);
+    MemoryPlan large = new MemoryPlan(KEEPING, 3000 * MIB, 0);
 
     assertThatCode(() -> ExecutorMemory.checkDriver(large, 1200 * MIB)).doesNotThrowAnyException();
   }

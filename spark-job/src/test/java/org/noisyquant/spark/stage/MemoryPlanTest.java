@@ -79,6 +79,16 @@ class MemoryPlanTest {
   }
 
   @Test
+  void theDriverHasNoQuantizedModelsBeforeThereAreWeights() {
+    MemoryPlan plan = plan(2, 1, true, WeightRounding.GPTQ, 1L << 30);
+
+    assertThat(pass(plan, "statistics").localHeap()).isEqualTo(FILE);
+    assertThat(pass(plan, "score").localHeap()).isEqualTo(FILE);
+    assertThat(pass(plan, "moments").localHeap()).isEqualTo(plan.leastDriverHeap());
+    assertThat(pass(plan, "evaluate").localHeap()).isEqualTo(plan.leastDriverHeap());
+  }
+
+  @Test
   void momentsStayWithinTheirBound() {
     long bound = 64L << 20;
     long bounded = pass(plan(40, 1, true, WeightRounding.GPTQ, bound), "moments").taskHeap();
