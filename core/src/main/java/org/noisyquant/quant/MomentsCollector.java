@@ -11,9 +11,14 @@ import org.noisyquant.stats.InputMoments;
  * be worth its call. Mutable, not thread-safe.
  */
 public final class MomentsCollector {
-  private static final int FEWEST_TOKENS = 128;
-  private static final int MOST_TOKENS = 512;
-  private static final int MOST_SPECIAL = 32;
+  /**
+   * A product's result is added to sums: the larger they are, the more tokens that must be worth.
+   */
+  private static final int TOKENS_OF_CHANNEL = 2;
+
+  private static final int FEWEST_TOKENS = 1024;
+  private static final int MOST_TOKENS = 4096;
+  private static final int SPECIAL_AT_ONCE = 64;
 
   /** How far a magnitude may be above what it was when statistics were taken. */
   private static final float HEADROOM = 1.001f;
@@ -30,6 +35,9 @@ public final class MomentsCollector {
   private final Block special;
   private final float[] row;
   private final float[] levels;
+  private final byte[] codes;
+  private final byte[] high;
+  private final byte[] low;
 
   /** Tokens of one weight. */
   private static final class Block {
@@ -66,9 +74,12 @@ public final class MomentsCollector {
             site, cross, new InputMoments.Scales(quantizer.steps(), quantizer.noise(), units));
     int columns = InputMoments.columns(channels);
     ordinary = new Block(capacity(channels), columns);
-    special = new Block(MOST_SPECIAL, columns);
+    special = new Block(SPECIAL_AT_ONCE, columns);
     row = new float[channels];
     levels = new float[channels];
+    codes = new byte[channels];
+    high = new byte[channels];
+    low = new byte[channels];
   }
 
   /**
@@ -79,7 +90,7 @@ public final class MomentsCollector {
    */
   public static long bytes(int channels, boolean cross) {
     return InputMoments.bytes(channels, cross)
-        + (long) (capacity(channels) + MOST_SPECIAL) * InputMoments.columns(channels);
+        + (long) (capacity(channels) + SPECIAL_AT_ONCE) * InputMoments.columns(channels);
   }
 
   /**
@@ -115,18 +126,30 @@ public final class MomentsCollector {
     int start = block.tokens * columns;
     System.arraycopy(x, token * channels, row, 0, channels);
     quantizer.levels(row, levels);
+    toBytes(levels, codes);
+    split(row, perUnit, high, low);
     a[start] = 1;
-    for (int c = 0; c < channels; c++) {
-      a[start + 1 + c] = (byte) Float.floatToRawIntBits(levels[c] + ROUND);
-    }
-    int high = start + 1 + channels;
-    for (int c = 0; c < channels; c++) {
-      int n = (short) Float.floatToRawIntBits(row[c] * perUnit[c] + ROUND);
-      InputMoments.split(n, a, high + c, channels);
-    }
+    System.arraycopy(codes, 0, a, start + 1, channels);
+    System.arraycopy(high, 0, a, start + 1 + channels, channels);
+    System.arraycopy(low, 0, a, start + 1 + 2 * channels, channels);
     block.tokens++;
     if (block.tokens * columns == a.length) {
       flush(block);
+    }
+  }
+
+  private static void toBytes(float[] levels, byte[] codes) {
+    for (int c = 0; c < codes.length; c++) {
+      codes[c] = (byte) Float.floatToRawIntBits(levels[c] + ROUND);
+    }
+  }
+
+  /** n = 256·high + low: the lowest 16 of the bits. */
+  private static void split(float[] row, float[] perUnit, byte[] high, byte[] low) {
+    for (int c = 0; c < low.length; c++) {
+      int n = Float.floatToRawIntBits(row[c] * perUnit[c] + ROUND);
+      high[c] = (byte) ((n + 128) >> 8);
+      low[c] = (byte) n;
     }
   }
 
@@ -136,7 +159,7 @@ public final class MomentsCollector {
   }
 
   private static int capacity(int channels) {
-    return Math.max(FEWEST_TOKENS, Math.min(MOST_TOKENS, channels));
+    return Math.max(FEWEST_TOKENS, Math.min(MOST_TOKENS, TOKENS_OF_CHANNEL * channels));
   }
 
   private static float[] units(float[] absMax) {

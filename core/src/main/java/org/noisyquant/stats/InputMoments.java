@@ -36,7 +36,7 @@ public final class InputMoments {
   /** More channels would not fit a byte array. */
   public static final int MAX_CHANNELS = 13_000;
 
-  /** The largest |n| that {@link #split} takes. */
+  /** The largest |n|. */
   public static final int MAX_INPUT = 127 * 256 + 127;
 
   /** ω = 1. */
@@ -121,20 +121,12 @@ public final class InputMoments {
     return (cross ? 12L : 4L) * channels * channels;
   }
 
-  /** Integers of a token in {@link #add}: 1, k [channels], n as its high and its low bytes. */
+  /**
+   * Integers of a token in {@link #add}: 1, k [channels], high [channels] and low [channels] with n
+   * = 256·high + low.
+   */
   public static int columns(int channels) {
     return 1 + 3 * channels;
-  }
-
-  /**
-   * Writes n = 256·high + low as two columns.
-   *
-   * @param n −{@value #MAX_INPUT} … {@value #MAX_INPUT}
-   * @param high index of the high byte; the low byte is {@code channels} further
-   */
-  public static void split(int n, byte[] a, int high, int channels) {
-    a[high] = (byte) ((n + 128) >> 8);
-    a[high + channels] = (byte) n;
   }
 
   /**
@@ -149,7 +141,7 @@ public final class InputMoments {
   /**
    * Adds tokens of one weight. After an error from {@code products} this object must be discarded.
    *
-   * @param a [count, {@link #columns}], row-major: 1, k, the bytes of n as {@link #split} has them
+   * @param a [count, {@link #columns}], row-major
    * @param count tokens, up to {@link CodeProducts#MAX_TOKENS}
    * @param weight ω, positive
    * @param products multiplies

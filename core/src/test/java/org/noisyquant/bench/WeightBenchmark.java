@@ -27,6 +27,12 @@ public final class WeightBenchmark {
   /** Updates of one measurement; the median of nine counts. */
   private static final double UPDATE_PRODUCTS = 2e9;
 
+  /** So that tokens are multiplied several times. */
+  private static final int FEWEST_CALLS = 26;
+
+  /** As many as are multiplied at a time. */
+  private static final int TOKENS_OF_PRODUCT = 1024;
+
   private static final int ROUNDS = 9;
 
   private WeightBenchmark() {}
@@ -36,7 +42,7 @@ public final class WeightBenchmark {
     System.out.println(
         "| moments, "
             + TOKENS
-            + " tokens | µs per image | ns per product | µs of one product of so many tokens |");
+            + " tokens | µs per image | ns per product | of which products and copy |");
     System.out.println("|---|---|---|---|");
     try (MomentsRunner runner = MomentsRunner.open(1)) {
       for (int channels : new int[] {192, 768, 3072}) {
@@ -58,7 +64,7 @@ public final class WeightBenchmark {
     MomentsCollector moments = collector(channels, run);
     float[] x = activations(channels, TOKENS, 1);
     double products = TOKENS * (0.5 * channels * (channels + 1) + (double) channels * channels);
-    int calls = (int) Math.max(1, UPDATE_PRODUCTS / products);
+    int calls = (int) Math.max(FEWEST_CALLS, UPDATE_PRODUCTS / products);
     for (int i = 0; i < WARM_UP_ROUNDS; i++) {
       moments.add(x, TOKENS, 1, 20);
     }
@@ -70,16 +76,18 @@ public final class WeightBenchmark {
               }
             });
     int columns = InputMoments.columns(channels);
-    byte[] codes = new byte[TOKENS * columns];
+    byte[] codes = new byte[TOKENS_OF_PRODUCT * columns];
     new Random(channels).nextBytes(codes);
     long[] sink = new long[1];
     double multiply =
         median(
             () -> {
-              for (int i = 0; i < calls; i++) {
-                run.forEachRow(
-                    codes, TOKENS, columns, channels + 1, (c, row) -> sink[0] += row[channels]);
-              }
+              run.forEachRow(
+                  codes,
+                  TOKENS_OF_PRODUCT,
+                  columns,
+                  channels + 1,
+                  (c, row) -> sink[0] += row[channels]);
             });
     System.out.printf(
         "| C = %d | %.0f | %.4f | %.0f |%n",

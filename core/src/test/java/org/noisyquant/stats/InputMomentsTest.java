@@ -51,17 +51,6 @@ class InputMomentsTest {
   }
 
   @Test
-  void twoBytesHoldEveryInteger() {
-    byte[] a = new byte[4];
-    for (int n = -InputMoments.MAX_INPUT; n <= InputMoments.MAX_INPUT; n++) {
-      InputMoments.split(n, a, 1, 2);
-
-      assertThat(256 * a[1] + a[3]).isEqualTo(n);
-    }
-    assertThat(a[0] + a[2]).isZero();
-  }
-
-  @Test
   void weightsAreRoundedTo256thsAndNeverToZero() {
     assertThat(InputMoments.rounded(20)).isEqualTo(20);
     assertThat(InputMoments.rounded(0.3)).isEqualTo(77 / 256.0);
@@ -274,7 +263,8 @@ class InputMomentsTest {
     a[0] = 1;
     for (int c = 0; c < codes.length; c++) {
       a[1 + c] = (byte) codes[c];
-      InputMoments.split(inputs[c], a, 1 + codes.length + c, codes.length);
+      a[1 + codes.length + c] = (byte) ((inputs[c] + 128) >> 8);
+      a[1 + 2 * codes.length + c] = (byte) inputs[c];
     }
     return a;
   }
