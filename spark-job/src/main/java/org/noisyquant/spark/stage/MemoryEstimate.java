@@ -22,17 +22,18 @@ import org.noisyquant.stats.InputMoments;
  *                           for them when they had none, activations between the taps
  *   statistics of a site    5140·C for each part and group of tokens: 1024 counts of 4 bytes and
  *                           as many recent ones of 1
- *   solving a site          its statistics, 12·C·O of weights, cells of each channel
+ *   solving a site          its statistics, 12·C·O of weights, 33 kB of each channel
  *   the driver              F of heap, with the results of weights F + 2·Q
  *   candidates              24·ΣC each, as a broadcast value and its blocks
  *   objectives              4·ΣC·min(C, O) off the heap
- *   moments of a site       4·C² for each variant, with cross products 12·C², see InputMoments
+ *   moments of a site       4·C² for each variant, with cross products 12·C², see InputMoments;
+ *                           and tokens as bytes while they are summed, see MomentsCollector
  *   weights from moments    the moments twice and their bytes while they merge; then factors of
  *                           4·C² and five double matrices of C·O
  * </pre>
  *
  * <p>Sessions, run buffers and objectives stay for later passes: off the heap each pass comes on
- * top of those before. 16 MiB, 1.4, the cells and what a JVM takes by itself are measured.
+ * top of those before. 16 MiB, 1.4 and what a JVM takes by itself are measured.
  */
 final class MemoryEstimate {
   private static final long MIB = 1L << 20;
