@@ -11,13 +11,9 @@ import org.noisyquant.stats.InputMoments;
  * be worth its call. Mutable, not thread-safe.
  */
 public final class MomentsCollector {
-  /**
-   * A product's result is added to sums: the larger they are, the more tokens that must be worth.
-   */
-  private static final int TOKENS_OF_CHANNEL = 2;
+  /** So many that adding a product's result to the sums takes no more time than the product. */
+  private static final int TOKENS_AT_ONCE = 1024;
 
-  private static final int FEWEST_TOKENS = 1024;
-  private static final int MOST_TOKENS = 4096;
   private static final int SPECIAL_AT_ONCE = 64;
 
   /** How far a magnitude may be above what it was when statistics were taken. */
@@ -73,7 +69,7 @@ public final class MomentsCollector {
         InputMoments.empty(
             site, cross, new InputMoments.Scales(quantizer.steps(), quantizer.noise(), units));
     int columns = InputMoments.columns(channels);
-    ordinary = new Block(capacity(channels), columns);
+    ordinary = new Block(TOKENS_AT_ONCE, columns);
     special = new Block(SPECIAL_AT_ONCE, columns);
     row = new float[channels];
     levels = new float[channels];
@@ -90,7 +86,7 @@ public final class MomentsCollector {
    */
   public static long bytes(int channels, boolean cross) {
     return InputMoments.bytes(channels, cross)
-        + (long) (capacity(channels) + SPECIAL_AT_ONCE) * InputMoments.columns(channels);
+        + (long) (TOKENS_AT_ONCE + SPECIAL_AT_ONCE) * InputMoments.columns(channels);
   }
 
   /**
@@ -156,10 +152,6 @@ public final class MomentsCollector {
   private void flush(Block block) {
     moments.add(block.a, block.tokens, block.weight, products);
     block.tokens = 0;
-  }
-
-  private static int capacity(int channels) {
-    return Math.max(FEWEST_TOKENS, Math.min(MOST_TOKENS, TOKENS_OF_CHANNEL * channels));
   }
 
   private static float[] units(float[] absMax) {

@@ -95,10 +95,9 @@ class MemoryPlanTest {
     long unbounded =
         pass(plan(40, 1, true, WeightRounding.GPTQ, Long.MAX_VALUE / 2), "moments").taskHeap();
 
-    // Of a site of both variants 8·C² bytes.
-    long ofAll = 40L * 8 * CHANNELS * CHANNELS;
-    long ofGroup = bound / (8L * CHANNELS * CHANNELS) * 8 * CHANNELS * CHANNELS;
-    assertThat(unbounded - bounded).isEqualTo(ofAll - ofGroup);
+    // Of both variants 4·C² bytes, and 1024 and 64 tokens of 3·C + 1.
+    long ofSite = 2 * (4L * CHANNELS * CHANNELS + 1088L * (3 * CHANNELS + 1));
+    assertThat(unbounded - bounded).isEqualTo(40 * ofSite - bound / ofSite * ofSite);
   }
 
   @Test
