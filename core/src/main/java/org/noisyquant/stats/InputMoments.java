@@ -130,20 +130,11 @@ public final class InputMoments {
   }
 
   /**
-   * The weight that tokens are added with: ω in 256ths.
-   *
-   * @param weight positive
-   */
-  public static double rounded(double weight) {
-    return units(weight) / (double) UNITS;
-  }
-
-  /**
    * Adds tokens of one weight. After an error from {@code products} this object must be discarded.
    *
    * @param a [count, {@link #columns}], row-major
    * @param count tokens, up to {@link CodeProducts#MAX_TOKENS}
-   * @param weight ω, positive
+   * @param weight ω, positive; rounded to 256ths, but not to 0
    * @param products multiplies
    * @throws NoisyQuantException SUM_OVERFLOW if it is too much for exact sums; then nothing is
    *     added

@@ -52,14 +52,13 @@ class InputMomentsTest {
 
   @Test
   void weightsAreRoundedTo256thsAndNeverToZero() {
-    assertThat(InputMoments.rounded(20)).isEqualTo(20);
-    assertThat(InputMoments.rounded(0.3)).isEqualTo(77 / 256.0);
-    assertThat(InputMoments.rounded(1e-9)).isEqualTo(1 / 256.0);
-
     InputMoments m = InputMoments.empty(4, true, scales(1));
     m.add(values(1), TOKENS, 0.3, PRODUCTS);
-
     assertThat(m.weight()).isEqualTo(TOKENS * 77 / 256.0);
+
+    InputMoments least = InputMoments.empty(4, true, scales(1));
+    least.add(values(1), TOKENS, 1e-9, PRODUCTS);
+    assertThat(least.weight()).isEqualTo(TOKENS / 256.0);
   }
 
   @Test
