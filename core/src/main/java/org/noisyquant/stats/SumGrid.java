@@ -40,18 +40,4 @@ public record SumGrid(int exponent) implements Serializable {
     }
     return Math.scalb(units, exponent);
   }
-
-  /**
-   * Adds the nearest grid values to sums: sums[i] += round(values[i]), for all sums.
-   *
-   * @param values at least as many as sums, each within the bound of the grid (not checked)
-   */
-  void addRounded(float[] values, double[] sums) {
-    // Adding 1.5·2^52 units leaves no bits for fractions of a unit: this rounds half to even for up
-    // to 2^51 units.
-    double round = Math.scalb(1.5, DOUBLE_BITS - 1 + exponent);
-    for (int i = 0; i < sums.length; i++) {
-      sums[i] += (values[i] + round) - round;
-    }
-  }
 }

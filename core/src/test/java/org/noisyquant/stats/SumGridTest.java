@@ -13,7 +13,7 @@ import org.noisyquant.error.NoisyQuantException;
 
 class SumGridTest {
   @Test
-  void addingRoundsAsRoundDoesUpToTheBound() {
+  void roundsHalfToEvenUpToTheBound() {
     Random random = new Random(8);
     for (double bound : new double[] {1e-6, 1, 3, 4, 1e12}) {
       SumGrid grid = SumGrid.forSumsUpTo(bound);
@@ -26,15 +26,12 @@ class SumGridTest {
       values[1] = (float) -bound;
       values[2] = (float) (2.5 * unit);
       values[3] = (float) (3.5 * unit);
-      double[] sums = new double[values.length];
 
-      grid.addRounded(values, sums);
-
-      for (int i = 0; i < values.length; i++) {
-        assertThat(sums[i]).isEqualTo(grid.round(values[i]));
+      for (float value : values) {
+        assertThat(grid.round(value)).isEqualTo(Math.rint(value / unit) * unit);
       }
-      assertThat(sums[2]).isEqualTo(2 * unit);
-      assertThat(sums[3]).isEqualTo(4 * unit);
+      assertThat(grid.round(values[2])).isEqualTo(2 * unit);
+      assertThat(grid.round(values[3])).isEqualTo(4 * unit);
     }
   }
 
