@@ -19,9 +19,6 @@ public final class MomentsCollector {
   /** How far a magnitude may be above what it was when statistics were taken. */
   private static final float HEADROOM = 1.001f;
 
-  /** Adding 1.5·2^23 leaves an integer in the lowest bits, rounded half to even. */
-  private static final float ROUND = 0x1.8p23f;
-
   private final NoisyQuantizer quantizer;
   private final int channels;
   private final float[] perUnit;
@@ -136,14 +133,14 @@ public final class MomentsCollector {
 
   private static void toBytes(float[] levels, byte[] codes) {
     for (int c = 0; c < codes.length; c++) {
-      codes[c] = (byte) Float.floatToRawIntBits(levels[c] + ROUND);
+      codes[c] = (byte) Float.floatToRawIntBits(levels[c] + NoisyQuantizer.ROUND);
     }
   }
 
   /** n = 256·high + low: the lowest 16 of the bits. */
   private static void split(float[] row, float[] perUnit, byte[] high, byte[] low) {
     for (int c = 0; c < low.length; c++) {
-      int n = Float.floatToRawIntBits(row[c] * perUnit[c] + ROUND);
+      int n = Float.floatToRawIntBits(row[c] * perUnit[c] + NoisyQuantizer.ROUND);
       high[c] = (byte) ((n + 128) >> 8);
       low[c] = (byte) n;
     }

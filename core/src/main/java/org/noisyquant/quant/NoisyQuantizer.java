@@ -23,8 +23,11 @@ import java.util.Arrays;
 @SuppressWarnings("ArrayRecordComponent") // Never compared or printed.
 public record NoisyQuantizer(int bits, float[] steps, float[] noise, float[] removed)
     implements Serializable {
-  /** Adding and subtracting 1.5·2^23 rounds half to even while |x| ≤ 2^22. */
-  private static final float ROUND = 0x1.8p23f;
+  /**
+   * Adding and subtracting 1.5·2^23 rounds half to even while |x| ≤ 2^22; between the two the
+   * integer is in the lowest bits.
+   */
+  static final float ROUND = 0x1.8p23f;
 
   /** Checks bits and shapes. */
   public NoisyQuantizer {
