@@ -143,8 +143,6 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
     try (MomentsRunner.Run products = ExecutorCache.moments().newRun()) {
       PartitionMoments moments = new PartitionMoments(some, tasks, products);
       some.visit(images, image -> image.part() == Part.CALIBRATION, moments::add);
-      // While the products can be asked for.
-      moments.sums.forEach(MomentsCollector::moments);
       return moments.rows();
     }
   }
@@ -186,11 +184,13 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
       }
     }
 
-    /** Serializes one at a time, as Spark asks for them. */
+    /** The moments of all tokens, serialized one at a time, as Spark asks for them. */
     Iterator<Row> rows() {
-      return IntStream.range(0, sums.size())
-          .mapToObj(
-              k -> RowFactory.create(tasks.get(k).key(), sums.set(k, null).moments().toBytes()))
+      List<InputMoments> moments = new ArrayList<>();
+      sums.forEach(collector -> moments.add(collector.moments()));
+      sums.clear();
+      return IntStream.range(0, moments.size())
+          .mapToObj(k -> RowFactory.create(tasks.get(k).key(), moments.set(k, null).toBytes()))
           .map(Row.class::cast)
           .iterator();
     }
