@@ -35,6 +35,7 @@ final class Estimators {
         .setExclude(quantization.exclude())
         .setObjective(lower(search.objective()))
         .setCandidates(search.clipCandidates(), search.shiftCandidates(), search.rangeCandidates())
+        .setSearchImageCount(search.imageCount())
         .setTokenFraction(search.tokenFraction())
         .setSearchMode(search.mode() == JobConfig.Search.Mode.GUIDED ? "guided" : "grid")
         .setChannelRescale(search.channelRescale())

@@ -96,6 +96,7 @@ public record JobConfig(
   public record Search(
       Mode mode,
       Objective objective,
+      int imageCount,
       double tokenFraction,
       boolean channelRescale,
       double prefixWeight,
@@ -310,6 +311,7 @@ public record JobConfig(
     return new Search(
         mode,
         objective,
+        reader.integer(JobKey.SEARCH_IMAGE_COUNT, 0, Integer.MAX_VALUE),
         tokenFraction,
         reader.bool(JobKey.CHANNEL_RESCALE),
         reader.positive(JobKey.PREFIX_WEIGHT),

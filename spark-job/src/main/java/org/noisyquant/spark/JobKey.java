@@ -89,6 +89,7 @@ enum JobKey {
           + " exhaustive: these with its full grid"),
   CHANNEL_RESCALE("search.channelRescale"),
   PREFIX_WEIGHT("search.prefixWeight"),
+  SEARCH_IMAGE_COUNT("search.imageCount"),
   NOISE_KIND("noise.kind", "--noise", "KIND", "noisy bias: none, uniform or optimized"),
   NOISE_FOLD("noise.fold"),
   ROUNDING("weights.rounding", "--weight-rounding", "ROUNDING", "minmax, mse or gptq"),

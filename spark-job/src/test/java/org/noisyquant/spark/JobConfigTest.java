@@ -62,7 +62,7 @@ class JobConfigTest {
     assertThat(config.search())
         .isEqualTo(
             new JobConfig.Search(
-                JobConfig.Search.Mode.GUIDED, Objective.OUTPUT, 0.1, true, 1, 100, 40, 50));
+                JobConfig.Search.Mode.GUIDED, Objective.OUTPUT, 32, 0.1, true, 1, 100, 40, 50));
     assertThat(config.statistics())
         .isEqualTo(new JobConfig.Statistics(Optional.empty(), Optional.empty(), List.of(), 2048));
     assertThat(config.noise()).isEqualTo(new JobConfig.Noise(NoiseKind.OPTIMIZED, true));
@@ -154,6 +154,7 @@ class JobConfigTest {
     "preset, fastest, balanced or best or paper",
     "search.mode, fast, exhaustive or grid or guided",
     "search.prefixWeight, 0, above 0",
+    "search.imageCount, -1, from 0 to",
     "gates.maxKl, -0.1, a number from 0 on",
     "gates.minTop1, 79, a number from 0 to 1",
     "gates.maxTop1Drop, low, a number from 0 to 1",

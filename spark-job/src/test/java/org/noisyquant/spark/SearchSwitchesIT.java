@@ -127,6 +127,7 @@ class SearchSwitchesIT {
         new Switch(NO_RESCALE, "noise.kind = uniform", noise),
         new Switch(NO_RESCALE, "noise.fold = false", unfolded),
         new Switch(NO_RESCALE, "search.prefixWeight = 20", lossesAndWeights),
+        new Switch(NO_RESCALE, "search.imageCount = 2", losses),
         new Switch(NO_RESCALE, "search.objective = input", losses),
         new Switch(NO_RESCALE, "weights.biasCorrection = false", lossesAndWeights),
         new Switch(BALANCED, "search.channelRescale = false", rescale),

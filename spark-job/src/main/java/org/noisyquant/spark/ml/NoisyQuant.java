@@ -227,6 +227,12 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
     return this;
   }
 
+  /** Sets {@link #searchImageCount()}. */
+  public NoisyQuant setSearchImageCount(int value) {
+    set(searchImageCount(), value);
+    return this;
+  }
+
   /** Sets {@link #weightRounding()}. */
   public NoisyQuant setWeightRounding(String value) {
     set(weightRounding(), value);
@@ -517,6 +523,7 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
         rescales && value(channelRescale(), Boolean.class),
         guided && value(biasCorrection(), Boolean.class),
         value(prefixWeight(), Double.class),
+        value(searchImageCount(), Integer.class),
         value(tokenFraction(), Double.class));
   }
 

@@ -32,6 +32,7 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
   private final IntParam clipCandidates;
   private final IntParam shiftCandidates;
   private final IntParam rangeCandidates;
+  private final IntParam searchImageCount;
   private final DoubleParam tokenFraction;
   private final Param<String> searchMode;
   private final Param<String> noiseKind;
@@ -93,6 +94,12 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
     clipCandidates = count("clipCandidates", "clips from 1/n to 1 of the largest magnitude");
     shiftCandidates = count("shiftCandidates", "constant parts of the bias from -1 to 1 step");
     rangeCandidates = count("rangeCandidates", "amplitudes of the noise from 0 to 2 steps");
+    searchImageCount =
+        new IntParam(
+            this,
+            "searchImageCount",
+            "most images of each part that candidates are scored on; 0: all",
+            ParamValidators.gtEq(0));
     tokenFraction =
         new DoubleParam(
             this,
@@ -189,6 +196,7 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
     setDefault(clipCandidates, 100);
     setDefault(shiftCandidates, 40);
     setDefault(rangeCandidates, 50);
+    setDefault(searchImageCount, 32);
     setDefault(tokenFraction, 0.1);
     setDefault(searchMode, "guided");
     setDefault(noiseKind, "optimized");
@@ -294,6 +302,11 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
   /** Number of ranges, 1 or more. */
   public IntParam rangeCandidates() {
     return rangeCandidates;
+  }
+
+  /** Most images of each part that candidates are scored on; 0: all. */
+  public IntParam searchImageCount() {
+    return searchImageCount;
   }
 
   /** Share of each image's tokens that is scored, in (0, 1]. */
@@ -418,6 +431,7 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
           clipCandidates,
           shiftCandidates,
           rangeCandidates,
+          searchImageCount,
           tokenFraction,
           searchMode,
           noiseKind,

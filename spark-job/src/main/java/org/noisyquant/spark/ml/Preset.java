@@ -14,6 +14,7 @@ enum Preset {
           .setNoiseKind("uniform")
           .setChannelRescale(false)
           .setPrefixWeight(1)
+          .setSearchImageCount(0)
           .setWeightRounding("minmax")
           .setWeightCompensation(false)
           .setDamping(0.01)
@@ -30,6 +31,7 @@ enum Preset {
           .setNoiseKind("optimized")
           .setChannelRescale(true)
           .setPrefixWeight(1)
+          .setSearchImageCount(32)
           .setWeightRounding("mse")
           .setWeightCompensation(false)
           .setDamping(0.01)
@@ -44,6 +46,7 @@ enum Preset {
       BALANCED.applyTo(estimator);
       estimator
           .setPrefixWeight(20)
+          .setSearchImageCount(0)
           .setWeightRounding("gptq")
           .setWeightCompensation(true)
           .setDamping(0.1)

@@ -23,6 +23,7 @@ import org.noisyquant.search.SiteDecision;
 import org.noisyquant.search.TokenSample;
 import org.noisyquant.spark.io.BuildVersion;
 import org.noisyquant.spark.stage.SiteWeights.Variant;
+import org.noisyquant.stats.SiteStatistics.Part;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -35,6 +36,7 @@ public final class Calibration {
   private static final Logger LOG = LoggerFactory.getLogger(Calibration.class);
 
   static final long TOKEN_SALT = 0x746F6B656EL;
+  static final long IMAGE_SALT = 0x696D616765L;
   static final long MOMENT_SALT = 0x6D6F6D656E74L;
 
   /**
@@ -123,13 +125,16 @@ public final class Calibration {
     ShippedModel fp32 = ShippedModel.ship(spark, model.file(), tapped.model());
     SiteFolds folds = folds();
     String searchKey = searchKey(key, used, !passImages.isEmpty());
+    ImageSample sample =
+        ImageSample.of(passImages, settings.search().imageCount(), settings.seed() ^ IMAGE_SALT);
     Search.Outcome found =
         checkpoints.value(
             "search",
             searchKey,
             Search.Outcome.class,
-            () -> search(observed.images(), fp32, tapped, folds).run(statistics, summaries));
-    if (found.contents() != null && !found.contents().equals(contents(passImages))) {
+            () ->
+                search(observed.images(), sample, fp32, tapped, folds).run(statistics, summaries));
+    if (found.contents() != null && !found.contents().equals(contents(passImages, sample))) {
       statistics.release();
       return Optional.empty();
     }
@@ -184,11 +189,12 @@ public final class Calibration {
     return statistics.map(StatisticsResult::images).orElse(List.of());
   }
 
-  private static ContentSum contents(List<Row> images) {
+  private static ContentSum contents(List<Row> images, ImageSample sample) {
     ContentSum contents = ContentSum.NONE;
     for (Row row : images) {
-      if (row.getAs("digest") != null) {
-        contents = contents.plus(row.<String>getAs("digest"));
+      String digest = row.getAs("digest");
+      if (digest != null && sample.has(Part.valueOf(row.getAs("part")), digest)) {
+        contents = contents.plus(digest);
       }
     }
     return contents;
@@ -232,7 +238,11 @@ public final class Calibration {
   }
 
   private Search search(
-      Optional<Dataset<Row>> images, ShippedModel fp32, TappedModel tapped, SiteFolds folds) {
+      Optional<Dataset<Row>> images,
+      ImageSample sample,
+      ShippedModel fp32,
+      TappedModel tapped,
+      SiteFolds folds) {
     SearchSettings search = settings.search();
     // The paper judges by the quantized weights. Other codes are not known before the search.
     boolean byCodes = settings.weights().rounding() == WeightRounding.MINMAX;
@@ -244,6 +254,7 @@ public final class Calibration {
             fp32,
             tapped,
             loss,
+            sample,
             new TokenSample(
                 search.tokenFraction(), settings.seed() ^ TOKEN_SALT, search.prefixWeight()));
     if (!search.guided()) {

@@ -142,7 +142,7 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
     }
     try (MomentsRunner.Run products = ExecutorCache.moments().newRun()) {
       PartitionMoments moments = new PartitionMoments(some, tasks, products);
-      some.visit(images, image -> image.part() == Part.CALIBRATION, moments::add);
+      some.visit(images, (part, digest) -> part == Part.CALIBRATION, moments::add);
       return moments.rows();
     }
   }

@@ -41,9 +41,15 @@ import org.noisyquant.stats.SumGrid;
  * @param fp32 the model with the weights
  * @param model the tapped model
  * @param objective where the error is measured
- * @param tokens which tokens are scored
+ * @param images which images are looked at
+ * @param tokens which tokens of them are scored
  */
-record ScoreStage(ShippedModel fp32, TappedModel model, LossWeights objective, TokenSample tokens)
+record ScoreStage(
+    ShippedModel fp32,
+    TappedModel model,
+    LossWeights objective,
+    ImageSample images,
+    TokenSample tokens)
     implements Serializable {
 
   /** On which weighted numbers of tokens are rounded: sums up to 2^40 are exact. */
@@ -70,16 +76,14 @@ record ScoreStage(ShippedModel fp32, TappedModel model, LossWeights objective, T
   /**
    * Scores candidates.
    *
-   * @param images rows of {@link ImageFile#SCHEMA}
+   * @param all rows of {@link ImageFile#SCHEMA}, from which the sample is taken
    * @param trials what to score, one per site of the model
    */
-  Scores run(Dataset<Row> images, List<SiteTrial> trials) {
-    JavaSparkContext spark =
-        JavaSparkContext.fromSparkContext(images.sparkSession().sparkContext());
+  Scores run(Dataset<Row> all, List<SiteTrial> trials) {
+    JavaSparkContext spark = JavaSparkContext.fromSparkContext(all.sparkSession().sparkContext());
     Broadcast<List<SiteTrial>> broadcast = spark.broadcast(new ArrayList<>(trials));
     List<Row> rows =
-        images
-            .mapPartitions(
+        all.mapPartitions(
                 (MapPartitionsFunction<Row, Row>) part -> partition(part, broadcast.value()),
                 Encoders.row(SUMS))
             .groupBy("site", "part")
@@ -98,15 +102,15 @@ record ScoreStage(ShippedModel fp32, TappedModel model, LossWeights objective, T
     return new Scores(scored(siteRows, trials), contents);
   }
 
-  private Iterator<Row> partition(Iterator<Row> images, List<SiteTrial> trials) {
-    if (!images.hasNext()) {
-      return images;
+  private Iterator<Row> partition(Iterator<Row> rows, List<SiteTrial> trials) {
+    if (!rows.hasNext()) {
+      return rows;
     }
     MatMulRunner products = ExecutorCache.products();
     ExecutorObjectives objectives = ExecutorObjectives.of(fp32, model.sites(), objective, products);
     try (CandidateScorer scorer = new CandidateScorer(products)) {
       PartitionScores scores = new PartitionScores(trials, objectives, scorer);
-      model.visit(images, image -> true, scores::add);
+      model.visit(rows, images::has, scores::add);
       return scores.rows();
     }
   }

@@ -18,7 +18,8 @@ import org.noisyquant.search.Objective;
  * @param biasCorrection whether a guided search takes it that mean errors cost nothing, because
  *     biases are corrected
  * @param prefixWeight what a class, distillation or register token counts against a patch token
- * @param tokenFraction share of the tokens that is scored, in (0, 1]
+ * @param imageCount most images of each part that candidates are scored on; 0: all
+ * @param tokenFraction share of their tokens that is scored, in (0, 1]
  */
 public record SearchSettings(
     boolean guided,
@@ -29,5 +30,6 @@ public record SearchSettings(
     boolean channelRescale,
     boolean biasCorrection,
     double prefixWeight,
+    int imageCount,
     double tokenFraction)
     implements Serializable {}

@@ -3,7 +3,7 @@ package org.noisyquant.spark.stage;
 import java.io.Serializable;
 import java.util.Iterator;
 import java.util.List;
-import java.util.function.Predicate;
+import java.util.function.BiPredicate;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Row;
 import org.noisyquant.error.ErrorCode;
@@ -12,6 +12,7 @@ import org.noisyquant.onnx.ActivationTaps;
 import org.noisyquant.onnx.OnnxFile;
 import org.noisyquant.onnx.OnnxModel;
 import org.noisyquant.runtime.ModelRunner;
+import org.noisyquant.stats.SiteStatistics.Part;
 
 /**
  * The FP32 model with its sites as outputs, on every executor.
@@ -91,27 +92,30 @@ record TappedModel(ShippedModel model, ImageInput input, List<SitePlan> sites)
   }
 
   /**
-   * Runs every image that can be read and is wanted. The others the statistics pass has listed.
+   * Runs every image that is wanted and can be read. The others the statistics pass has listed.
    *
    * @param images rows of {@link ImageFile#SCHEMA}
+   * @param wanted whether an image of this part and digest is to be run
    */
-  void visit(Iterator<Row> images, Predicate<ImageInput.Pixels> wanted, ImageVisitor visitor) {
+  void visit(Iterator<Row> images, BiPredicate<Part, String> wanted, ImageVisitor visitor) {
     ImageInput.Reader reader = input.newReader();
     try (Activations activations = open()) {
       while (images.hasNext()) {
+        ImageFile file = ImageFile.of(images.next());
+        if (file.error() != null || !wanted.test(input.part(file.digest()), file.digest())) {
+          continue;
+        }
         ImageInput.Pixels pixels;
         try {
-          pixels = reader.read(ImageFile.of(images.next()));
+          pixels = reader.read(file);
         } catch (NoisyQuantException e) {
           if (e.code() == ErrorCode.IMAGE_UNREADABLE) {
             continue;
           }
           throw e;
         }
-        if (wanted.test(pixels)) {
-          activations.visit(
-              pixels.values(), (position, x, tokens) -> visitor.visit(pixels, position, x, tokens));
-        }
+        activations.visit(
+            pixels.values(), (position, x, tokens) -> visitor.visit(pixels, position, x, tokens));
       }
     }
   }

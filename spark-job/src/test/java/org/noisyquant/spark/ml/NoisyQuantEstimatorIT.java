@@ -269,6 +269,7 @@ class NoisyQuantEstimatorIT {
     "noiseKind, gaussian",
     "weightRounding, floor",
     "prefixWeight, 0",
+    "searchImageCount, -1",
     "damping, -0.1",
     "momentsTokenFraction, 1.1",
     "momentsMemory, 0"
@@ -279,6 +280,7 @@ class NoisyQuantEstimatorIT {
         switch (param) {
           case "searchMode", "noiseKind", "weightRounding" -> value;
           case "momentsMemory" -> Long.valueOf(value);
+          case "searchImageCount" -> Integer.valueOf(value);
           default -> Double.valueOf(value);
         };
     assertThatThrownBy(() -> estimator.set(param, typed))
@@ -334,7 +336,7 @@ class NoisyQuantEstimatorIT {
   @Test
   void everyParameterIsExplained() {
     NoisyQuant estimator = estimator();
-    assertThat(estimator.params()).hasSize(36);
+    assertThat(estimator.params()).hasSize(37);
     String text = estimator.explainParams();
     for (var param : estimator.params()) {
       assertThat(text).contains(param.name() + ": ");

@@ -89,7 +89,7 @@ class CalibrationReferenceIT {
             TestActivations.preprocessing(model),
             plans,
             new SearchSettings(
-                false, GRID, Objective.OUTPUT, NoiseKind.UNIFORM, true, false, false, 1, TOKENS),
+                false, GRID, Objective.OUTPUT, NoiseKind.UNIFORM, true, false, false, 1, 0, TOKENS),
             new WeightRules(WeightRounding.MINMAX, false, false, 0, 1, 1),
             1,
             HELD_OUT,

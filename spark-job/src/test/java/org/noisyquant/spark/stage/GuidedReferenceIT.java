@@ -49,7 +49,7 @@ class GuidedReferenceIT {
   private static final Percentage SAME = withinPercentage(1e-4);
 
   /** What differs between the presets. */
-  private record Weights(double prefixWeight, WeightRules rules) {}
+  private record Weights(double prefixWeight, int imageCount, WeightRules rules) {}
 
   @TempDir static Path folder;
 
@@ -88,7 +88,7 @@ class GuidedReferenceIT {
         model,
         TestActivations.preprocessing(model),
         plans,
-        TestSearch.of(true, weights.prefixWeight, 0.5),
+        TestSearch.of(true, weights.prefixWeight, weights.imageCount, 0.5),
         weights.rules,
         Long.MAX_VALUE,
         HELD_OUT,
@@ -99,11 +99,12 @@ class GuidedReferenceIT {
   static Stream<Named<Weights>> weights() {
     return Stream.of(
         Named.of(
-            "by predicted moments",
-            new Weights(1, new WeightRules(WeightRounding.MSE, false, true, 0.01, 0.5, 1))),
+            "by predicted moments, scored on some images",
+            new Weights(1, 3, new WeightRules(WeightRounding.MSE, false, true, 0.01, 0.5, 1))),
         Named.of(
             "by exact moments, some sites at a time",
-            new Weights(20, new WeightRules(WeightRounding.GPTQ, true, true, 0.01, 0.5, 300_000))));
+            new Weights(
+                20, 0, new WeightRules(WeightRounding.GPTQ, true, true, 0.01, 0.5, 300_000))));
   }
 
   @ParameterizedTest(name = "{0}")

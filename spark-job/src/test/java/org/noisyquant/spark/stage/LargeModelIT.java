@@ -41,7 +41,7 @@ class LargeModelIT {
             model,
             TestActivations.preprocessing(model),
             plans,
-            TestSearch.of(true, 20, 0.5),
+            TestSearch.of(true, 20, 0, 0.5),
             new WeightRules(WeightRounding.GPTQ, true, true, 0.01, 0.5, MOMENTS_MEMORY),
             1L << 31,
             0.3,

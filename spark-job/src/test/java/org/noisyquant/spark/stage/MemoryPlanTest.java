@@ -36,7 +36,7 @@ class MemoryPlanTest {
             FILE,
             all.stream().map(s -> new SitePlan(s, 8, 8)).toList(),
             values,
-            TestSearch.of(guided, 1, 0.1),
+            TestSearch.of(guided, 1, 0, 0.1),
             new WeightRules(rounding, false, true, 0.01, 0.25, memory),
             memory,
             true));

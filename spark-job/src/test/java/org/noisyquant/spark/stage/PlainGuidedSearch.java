@@ -2,6 +2,7 @@ package org.noisyquant.spark.stage;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -126,7 +127,7 @@ final class PlainGuidedSearch {
     Map<Part, double[]> sums = new EnumMap<>(Part.class);
     Map<Part, Double> tokens = new EnumMap<>(Part.class);
     try (SiteObjective objective = SiteObjective.of(products, weights)) {
-      for (Activations image : images) {
+      for (Activations image : scored()) {
         float[] chosen = new float[image.x().length];
         int special = sample.special(site.prefixTokens(), image.tokens());
         double weight = sample.specialWeight(image.tokens());
@@ -146,6 +147,23 @@ final class PlainGuidedSearch {
               sums.get(Part.HELD_OUT)[k] / (tokens.get(Part.HELD_OUT) * site.outputs())));
     }
     return means;
+  }
+
+  /** The images of each part that come first by their hash. */
+  private List<Activations> scored() {
+    int count = settings.search().imageCount();
+    List<Activations> scored = new ArrayList<>();
+    for (Part part : Part.values()) {
+      images.stream()
+          .filter(image -> image.part() == part)
+          .sorted(
+              Comparator.comparingLong(
+                  image ->
+                      ImageHash.seeded(settings.seed() ^ Calibration.IMAGE_SALT, image.digest())))
+          .limit(count == 0 ? images.size() : count)
+          .forEach(scored::add);
+    }
+    return scored;
   }
 
   /** What the exporter gets for the chosen quantizer, or for the baseline. */

@@ -8,7 +8,8 @@ import org.noisyquant.search.Objective;
 final class TestSearch {
   private TestSearch() {}
 
-  static SearchSettings of(boolean guided, double prefixWeight, double tokenFraction) {
+  static SearchSettings of(
+      boolean guided, double prefixWeight, int imageCount, double tokenFraction) {
     return new SearchSettings(
         guided,
         CandidateGrid.AUTHORS,
@@ -18,6 +19,7 @@ final class TestSearch {
         true,
         true,
         prefixWeight,
+        imageCount,
         tokenFraction);
   }
 }
