@@ -13,10 +13,10 @@ import org.noisyquant.quant.UniformQuantizer;
  */
 public final class SiteSolver {
   /** Steps of a kind on the short list are this many to an octave apart. */
-  private static final int FINE_PER_OCTAVE = 16;
+  private static final int FINE_PER_OCTAVE = 8;
 
-  /** Fine steps on the short list, from the best predicted one: it errs towards tight clips. */
-  private static final int[] LISTED = {-2, -1, 0, 1, 2, 4};
+  /** Fine steps on the short list, from the best predicted one. */
+  private static final int[] LISTED = {-1, 0, 1};
 
   /** Clips at which uniform noise is searched, where it is the only one. */
   private static final int NOISE_CLIPS = 2;
@@ -25,7 +25,7 @@ public final class SiteSolver {
   private static final int DRAWS = 10;
 
   /** Uniform draws beside optimized offsets. */
-  private static final int FEW_DRAWS = 3;
+  private static final int FEW_DRAWS = 1;
 
   /** How many times fewer draws are looked at for them. */
   private static final int THINNING = 4;

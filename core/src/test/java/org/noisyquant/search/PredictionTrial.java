@@ -49,9 +49,12 @@ public record PredictionTrial(
   private static final int BEST_PREDICTED = 20;
   private static final int WIDER_PER_OCTAVE = 8;
 
-  /** Predicted by exact loss of the best predicted choices, ascending. */
+  /** Predicted by exact loss of the best predicted choices and steps, ascending. */
   public double[] bestRatios() {
-    return ratios(byPrediction().limit(BEST_PREDICTED));
+    int steps = list.size() + RANDOM_CANDIDATES;
+    IntStream all =
+        IntStream.concat(IntStream.range(0, list.size()), IntStream.range(steps, exact.length));
+    return ratios(byPrediction(all).limit(BEST_PREDICTED));
   }
 
   /** Predicted by exact loss of the random candidates, ascending. */
@@ -74,15 +77,13 @@ public record PredictionTrial(
   }
 
   private double regret(int length) {
-    double found = byPrediction().limit(length).mapToDouble(k -> exact[k]).min().orElseThrow();
+    IntStream best = byPrediction(IntStream.range(0, list.size())).limit(length);
+    double found = best.mapToDouble(k -> exact[k]).min().orElseThrow();
     return found / Arrays.stream(exact).min().orElseThrow() - 1;
   }
 
-  private IntStream byPrediction() {
-    return IntStream.range(0, list.size())
-        .boxed()
-        .sorted(Comparator.comparingDouble(k -> predicted[k]))
-        .mapToInt(k -> k);
+  private IntStream byPrediction(IntStream indices) {
+    return indices.boxed().sorted(Comparator.comparingDouble(k -> predicted[k])).mapToInt(k -> k);
   }
 
   private double[] ratios(IntStream indices) {
