@@ -12,6 +12,10 @@ public final class WeightQuantizer {
 
   private static final int SMALLEST_CLIP = 5;
   private static final double FINE = 0.002;
+
+  /** Where all outputs lose so many times their least, tighter clips are not tried. */
+  private static final float HOPELESS = 8;
+
   private static final int FINE_STEPS = 4;
 
   /** Adding and subtracting 1.5·2^23 rounds half to even while |x| ≤ 2^22. */
@@ -32,8 +36,9 @@ public final class WeightQuantizer {
 
   /**
    * Quantizes W with the scale of each output that minimises Σ_c m_c·(w_c − q(w_c))² over clips
-   * from 5 to 100 % of max|w_o|: in steps of 1 %, then of 0.2 % around the best. Never worse than
-   * {@link #minMax} in that measure.
+   * from 5 to 100 % of max|w_o|: in steps of 1 %, then of 0.2 % around the best. Clips go from wide
+   * to tight as long as there is hope: what clipping costs can only grow. Never worse than {@link
+   * #minMax} in that measure.
    *
    * @param weight W [inputs, outputs], row-major, finite
    * @param bits 2 to 8
@@ -119,7 +124,9 @@ public final class WeightQuantizer {
 
   /** The search of {@link #mse}, in float and in units of the min-max scales. */
   private static final class ClipSearch {
+    /** W in units of the min-max scales. */
     private final float[] weight;
+
     private final int inputs;
     private final int outputs;
     private final float max;
@@ -130,7 +137,12 @@ public final class WeightQuantizer {
 
     ClipSearch(
         float[] weight, int inputs, int outputs, int bits, float[] minMax, double[] secondMoment) {
-      this.weight = weight;
+      this.weight = new float[weight.length];
+      for (int c = 0; c < inputs; c++) {
+        for (int o = 0; o < outputs; o++) {
+          this.weight[c * outputs + o] = weight[c * outputs + o] / minMax[o];
+        }
+      }
       this.inputs = inputs;
       this.outputs = outputs;
       this.minMax = minMax;
@@ -154,9 +166,10 @@ public final class WeightQuantizer {
 
     float[] scales() {
       float[] clips = new float[outputs];
-      for (int i = (int) Math.rint(1 / COARSE); i >= SMALLEST_CLIP; i--) {
+      boolean hope = true;
+      for (int i = (int) Math.rint(1 / COARSE); hope && i >= SMALLEST_CLIP; i--) {
         Arrays.fill(clips, (float) (i * COARSE));
-        tryClips(clips);
+        hope = tryClips(clips);
       }
       float[] coarse = best.clone();
       for (int i = FINE_STEPS; i >= -FINE_STEPS; i--) {
@@ -172,21 +185,29 @@ public final class WeightQuantizer {
       return scales;
     }
 
-    private void tryClips(float[] clips) {
+    /** Whether some output loses not much more than its least. */
+    private boolean tryClips(float[] clips) {
+      float[] inverse = new float[outputs];
+      for (int o = 0; o < outputs; o++) {
+        inverse[o] = 1 / clips[o];
+      }
       float[] loss = new float[outputs];
       float[] row = new float[outputs];
       for (int c = 0; c < inputs; c++) {
         if (moments[c] > 0) {
           System.arraycopy(weight, c * outputs, row, 0, outputs);
-          addLoss(row, minMax, clips, loss, moments[c], max);
+          addLoss(row, clips, inverse, loss, moments[c], max);
         }
       }
+      boolean hope = false;
       for (int o = 0; o < outputs; o++) {
         if (loss[o] < bestLoss[o]) {
           bestLoss[o] = loss[o];
           best[o] = clips[o];
         }
+        hope |= loss[o] > 0 && loss[o] <= HOPELESS * bestLoss[o];
       }
+      return hope;
     }
 
     /**
@@ -194,10 +215,10 @@ public final class WeightQuantizer {
      * max| is exact and clamps r to ± max, doubled.
      */
     private static void addLoss(
-        float[] w, float[] unit, float[] clip, float[] loss, float moment, float max) {
+        float[] w, float[] clip, float[] inverse, float[] loss, float moment, float max) {
       for (int o = 0; o < w.length; o++) {
-        float v = w[o] / unit[o];
-        float r = (v / clip[o] + ROUND) - ROUND;
+        float v = w[o];
+        float r = (v * inverse[o] + ROUND) - ROUND;
         float e = v - 0.5f * (Math.abs(r + max) - Math.abs(r - max)) * clip[o];
         loss[o] += moment * (e * e);
       }

@@ -16,6 +16,10 @@ import java.util.stream.IntStream;
 final class UniformSearch {
   private static final int COARSE_CLIPS = 40;
   private static final int OCTAVES = 5;
+
+  /** Clips to each side of the best in a round; of these, the next looks between neighbours. */
+  private static final int FINER = 10;
+
   private static final int COARSE_SHIFTS = 50;
   private static final int COARSE_RANGES = 100;
 
@@ -50,9 +54,13 @@ final class UniformSearch {
   /** The clip with the lowest predicted loss without noise. */
   Candidate bestClip() {
     int best = coarseClip();
-    // All that are nearer than the next coarse clip: the curve is not smooth.
-    int spread = (int) Math.ceil(best * (1 - octaves(-1.0 / clipsOfOctave())));
-    return clip(bestClip(around(best, spread, 1, 1, grid.clips())));
+    int reach = (int) Math.ceil(best * (1 - octaves(-1.0 / clipsOfOctave())));
+    while (reach > 1) {
+      int stride = Math.max(1, reach / FINER);
+      best = bestClip(around(best, reach, stride, 1, grid.clips()));
+      reach = stride;
+    }
+    return clip(best);
   }
 
   /**

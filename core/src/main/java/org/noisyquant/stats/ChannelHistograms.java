@@ -50,8 +50,8 @@ public final class ChannelHistograms {
   /** Bytes of a count, at most. */
   private static final int MAX_VARINT = 5;
 
-  /** Exponent, scale, minimum and maximum. */
-  private static final int CHANNEL_BYTES = 16;
+  /** Exponent, scale, minimum and maximum, and whether {@link #counts} hold anything. */
+  private static final int CHANNEL_BYTES = 17;
 
   private static final int TILE_TOKENS = TILE_VALUES / LINE_FLOATS;
 
@@ -64,6 +64,9 @@ public final class ChannelHistograms {
    */
   private final byte[] recent;
 
+  /** Of which channels {@link #counts} hold anything: of others they need not be fetched. */
+  private final boolean[] counted;
+
   private final int[] exponents;
   private final float[] scales;
   private final float[] minimum;
@@ -74,6 +77,7 @@ public final class ChannelHistograms {
     this.channels = channels;
     counts = new int[Math.multiplyExact(channels, BINS)];
     recent = new byte[counts.length];
+    counted = new boolean[channels];
     exponents = new int[channels];
     scales = new float[channels];
     minimum = new float[channels];
@@ -140,10 +144,7 @@ public final class ChannelHistograms {
       int shift = exponents[c] - other.exponents[c];
       int base = c * BINS;
       for (int i = 0; i < BINS; i++) {
-        int count = other.total(base + i);
-        if (count != 0) {
-          counts[base + HALF + shiftRight(i - HALF, shift)] += count;
-        }
+        add(c, base + HALF + shiftRight(i - HALF, shift), other.total(base + i));
       }
       minimum[c] = Math.min(minimum[c], other.minimum[c]);
       maximum[c] = Math.max(maximum[c], other.maximum[c]);
@@ -234,7 +235,7 @@ public final class ChannelHistograms {
       long sum = 0;
       for (int i = first; i < end; i++) {
         int count = getVarint(in);
-        h.counts[c * BINS + i] = count;
+        h.add(c, c * BINS + i, count);
         sum += count;
       }
       if (sum != h.tokens) {
@@ -370,11 +371,22 @@ public final class ChannelHistograms {
   private void increment(int place) {
     if (++recent[place] == 0) {
       counts[place] += BYTE_VALUES;
+      counted[place / BINS] = true;
+    }
+  }
+
+  private void add(int channel, int place, int count) {
+    int sum = Byte.toUnsignedInt(recent[place]) + count;
+    recent[place] = (byte) sum;
+    if (sum >= BYTE_VALUES) {
+      counts[place] += sum & -BYTE_VALUES;
+      counted[channel] = true;
     }
   }
 
   private int total(int place) {
-    return counts[place] + Byte.toUnsignedInt(recent[place]);
+    int few = Byte.toUnsignedInt(recent[place]);
+    return counted[place / BINS] ? counts[place] + few : few;
   }
 
   private static int floor(double value) {
@@ -401,10 +413,12 @@ public final class ChannelHistograms {
     for (int i = 0; i < BINS; i++) {
       old[i] = total(base + i);
     }
-    Arrays.fill(counts, base, base + BINS, 0);
+    if (counted[channel]) {
+      Arrays.fill(counts, base, base + BINS, 0);
+    }
     Arrays.fill(recent, base, base + BINS, (byte) 0);
     for (int i = 0; i < BINS; i++) {
-      counts[base + HALF + shiftRight(i - HALF, shift)] += old[i];
+      add(channel, base + HALF + shiftRight(i - HALF, shift), old[i]);
     }
     setExponent(channel, exponent);
   }

@@ -67,7 +67,7 @@ class MemoryPlanTest {
             - pass(balanced(2, 1), "statistics").taskHeap();
 
     // Two parts, two token groups, 1024 bins of 5 bytes and 16 bytes more for each channel.
-    assertThat(more).isEqualTo(10L * 2 * 2 * CHANNELS * (5 * 1024 + 16));
+    assertThat(more).isEqualTo(10L * 2 * 2 * CHANNELS * (5 * 1024 + 17));
   }
 
   @Test
@@ -75,7 +75,7 @@ class MemoryPlanTest {
     long with = pass(balanced(10, 1), "statistics").taskHeap();
     long without = pass(balanced(10, 0), "statistics").taskHeap();
 
-    assertThat(with - without).isEqualTo(10L * 2 * CHANNELS * (5 * 1024 + 16));
+    assertThat(with - without).isEqualTo(10L * 2 * CHANNELS * (5 * 1024 + 17));
   }
 
   @Test
