@@ -34,6 +34,8 @@ import org.noisyquant.onnx.OnnxFile;
 record ShippedModel(
     String file, Broadcast<byte[]> graph, String dataFile, List<Broadcast<byte[]>> data)
     implements Serializable {
+  /** A channel keeps a buffer off the heap, as large as the largest write, for each thread. */
+  private static final int PIECE = 1 << 20;
 
   /** Gives a model to all executors, present and future. */
   static ShippedModel ship(JavaSparkContext spark, OnnxFile model) {
@@ -106,8 +108,11 @@ record ShippedModel(
           Files.createTempFile(
               path.toAbsolutePath().getParent(), path.getFileName().toString(), ".part");
       try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(written))) {
-        for (Broadcast<byte[]> piece : content) {
-          out.write(piece.value());
+        for (Broadcast<byte[]> part : content) {
+          byte[] bytes = part.value();
+          for (int at = 0; at < bytes.length; at += PIECE) {
+            out.write(bytes, at, Math.min(PIECE, bytes.length - at));
+          }
         }
       }
       Files.move(written, path, StandardCopyOption.ATOMIC_MOVE);
