@@ -18,11 +18,8 @@ public final class SiteSolver {
   /** Fine steps on the short list, from the best predicted one. */
   private static final int[] LISTED = {-1, 0, 1};
 
-  /** Clips at which uniform noise is searched, where it is the only one. */
-  private static final int NOISE_CLIPS = 2;
-
-  /** Uniform draws on the short list, where they are the only noise. */
-  private static final int DRAWS = 10;
+  /** Uniform draws of each step on the short list, where they are the only noise. */
+  private static final int DRAWS = 4;
 
   /** Uniform draws beside optimized offsets. */
   private static final int FEW_DRAWS = 1;
@@ -145,11 +142,18 @@ public final class SiteSolver {
     // The same list for every kind of noise: all are compared with the same baseline.
     addSteps(choices, site, clip.clip(), false);
     if (problem.noise() == NoiseKind.UNIFORM) {
-      search.bestClips(NOISE_CLIPS).forEach(c -> search.lookAtNoise(c, 1));
-      add(choices, NoiseKind.UNIFORM, site, search.bestDraws(DRAWS));
+      // A draw's exact loss differs from what is predicted mostly by its clip.
+      Set<Candidate> clips = new LinkedHashSet<>();
+      for (int k : LISTED) {
+        clips.add(search.wider(clip, (double) k / FINE_PER_OCTAVE));
+      }
+      for (Candidate listed : clips) {
+        search.lookAtNoise(listed, 1);
+        add(choices, NoiseKind.UNIFORM, site, search.bestDraws(listed, DRAWS));
+      }
     } else if (problem.noise() == NoiseKind.OPTIMIZED) {
       search.lookAtNoise(clip, THINNING);
-      add(choices, NoiseKind.UNIFORM, site, search.bestDraws(FEW_DRAWS));
+      add(choices, NoiseKind.UNIFORM, site, search.bestDraws(clip, FEW_DRAWS));
     }
   }
 

@@ -144,19 +144,25 @@ final class UniformSearch {
     return clips.size() + draws.size();
   }
 
-  /** Clips without noise that were looked at, from the best predicted one. */
-  List<Candidate> bestClips(int count) {
-    return best(clips, count);
+  /**
+   * A clip of the grid.
+   *
+   * @param octaves by how many it is wider than another one
+   */
+  Candidate wider(Candidate clip, double octaves) {
+    double index = Math.rint(clip.clip() * octaves(octaves) * grid.clips());
+    return clip((int) Math.max(1, Math.min(grid.clips(), index)));
   }
 
   /**
-   * Draws of noise that were looked at, from the best predicted one. Of such that are much alike
-   * only the best is there.
+   * Draws of noise that were looked at with a clip, from the best predicted one. Of such that are
+   * much alike only the best is there.
    */
-  List<Candidate> bestDraws(int count) {
+  List<Candidate> bestDraws(Candidate clip, int count) {
     List<Candidate> unlike = new ArrayList<>();
     for (Candidate draw : best(draws, draws.size())) {
       if (unlike.size() < count
+          && draw.clip() == clip.clip()
           && !draw.isNoiseless()
           && unlike.stream().noneMatch(other -> alike(other, draw))) {
         unlike.add(draw);

@@ -103,7 +103,7 @@ class SiteSolverTest {
         new SiteQuantizer(4, list.absMax(), NoisyBias.unit(1, 3, CHANNELS), list.rescale());
 
     assertThat(ofKind(list, NoiseKind.UNIFORM))
-        .hasSize(10)
+        .hasSize(12)
         .allSatisfy(
             choice -> {
               assertThat(choice.quantizer().noise()).isEqualTo(site.noise(choice.candidate()));

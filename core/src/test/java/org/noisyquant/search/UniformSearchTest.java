@@ -2,7 +2,6 @@ package org.noisyquant.search;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -35,13 +34,6 @@ class UniformSearchTest {
     return candidates.get(best);
   }
 
-  /** All that a search looked at. */
-  private static List<Candidate> candidates(UniformSearch search) {
-    List<Candidate> all = new ArrayList<>(search.bestClips(Integer.MAX_VALUE));
-    all.addAll(search.bestDraws(Integer.MAX_VALUE));
-    return all;
-  }
-
   private static double loss(CostModel model, SiteQuantizer site, Candidate candidate) {
     return model.losses(List.of(site.noisy(candidate)))[0];
   }
@@ -56,7 +48,7 @@ class UniformSearchTest {
       UniformSearch search = new UniformSearch(model, quantizer, GRID);
       Candidate clip = search.bestClip();
       search.lookAtNoise(clip, 1);
-      Candidate noise = search.bestDraws(1).get(0);
+      Candidate noise = search.bestDraws(clip, 1).get(0);
 
       Candidate bestClip = best(model, quantizer, GRID.clipCandidates());
       // From the same clip: of two that tie, each leads to other draws.
@@ -86,12 +78,13 @@ class UniformSearchTest {
     Candidate clip = search.bestClip();
     search.lookAtNoise(clip, 1);
 
-    assertThat(candidates(search))
+    assertThat(GRID.clipCandidates())
+        .contains(clip, search.wider(clip, 0.5), search.wider(clip, -0.5));
+    assertThat(search.bestDraws(clip, Integer.MAX_VALUE))
         .allSatisfy(
             candidate ->
                 assertThat(
-                        GRID.clipCandidates().contains(candidate)
-                            || GRID.shiftCandidates(clip).contains(candidate)
+                        GRID.shiftCandidates(clip).contains(candidate)
                             || GRID.rangeCandidates(
                                     new Candidate(clip.clip(), candidate.shift(), 0))
                                 .contains(candidate))
@@ -100,13 +93,39 @@ class UniformSearchTest {
   }
 
   @Test
+  void widerClipsAreCountedInOctavesAndEndAtTheWholeRange() {
+    UniformSearch search =
+        new UniformSearch(model(site, 6), quantizer(site, 6), CandidateGrid.AUTHORS);
+    Candidate clip = new Candidate(0.4, 0, 0);
+
+    assertThat(search.wider(clip, 1).clip()).isEqualTo(0.8);
+    assertThat(search.wider(clip, 0.5).clip()).isEqualTo(0.566);
+    assertThat(search.wider(clip, -2).clip()).isEqualTo(0.1);
+    assertThat(search.wider(clip, 2)).isEqualTo(Candidate.MIN_MAX);
+  }
+
+  @Test
+  void drawsAreThoseOfTheClip() {
+    UniformSearch search = new UniformSearch(model(site, 6), quantizer(site, 6), GRID);
+    Candidate clip = search.bestClip();
+    Candidate tighter = search.wider(clip, -0.5);
+    search.lookAtNoise(clip, 1);
+    search.lookAtNoise(tighter, 1);
+
+    assertThat(search.bestDraws(tighter, 5))
+        .hasSize(5)
+        .allSatisfy(draw -> assertThat(draw.clip()).isEqualTo(tighter.clip()));
+  }
+
+  @Test
   void noNoiseIsNoDraw() {
     UniformSearch search = new UniformSearch(model(site, 6), quantizer(site, 6), GRID);
     Candidate clip = search.bestClip();
     search.lookAtNoise(clip, 1);
 
-    assertThat(search.bestClips(1)).containsExactly(clip);
-    assertThat(search.bestDraws(1000)).hasSizeGreaterThan(20).noneMatch(Candidate::isNoiseless);
+    assertThat(search.bestDraws(clip, 1000))
+        .hasSizeGreaterThan(20)
+        .noneMatch(Candidate::isNoiseless);
   }
 
   @Test
@@ -118,7 +137,7 @@ class UniformSearchTest {
     whole.lookAtNoise(clip, 1);
     UniformSearch thinned = new UniformSearch(model, quantizer(site, 6), CandidateGrid.AUTHORS);
     thinned.lookAtNoise(thinned.bestClip(), 4);
-    Candidate noise = thinned.bestDraws(1).get(0);
+    Candidate noise = thinned.bestDraws(clip, 1).get(0);
 
     assertThat(thinned.predictions() - clips).isLessThan((whole.predictions() - clips) / 3);
     assertThat(loss(model, quantizer(site, 6), noise))
@@ -134,6 +153,6 @@ class UniformSearchTest {
     search.lookAtNoise(clip, 1);
 
     assertThat(clip).isEqualTo(Candidate.MIN_MAX);
-    assertThat(search.bestDraws(1)).isEmpty();
+    assertThat(search.bestDraws(clip, 1)).isEmpty();
   }
 }
