@@ -18,7 +18,7 @@ public final class SiteSolver {
   /** Fine steps on the short list, from the best predicted one. */
   private static final int[] LISTED = {-1, 0, 1};
 
-  /** Uniform draws of each step on the short list, where they are the only noise. */
+  /** Uniform draws at each clip on the short list, where they are the only noise. */
   private static final int DRAWS = 4;
 
   /** Uniform draws beside optimized offsets. */

@@ -44,7 +44,7 @@ final class GuidedSearch implements Search {
     start = System.nanoTime();
     ScoreStage.Scores scored = score.run(images, trials(lists, summaries));
     List<List<CandidateLoss>> losses = scored.losses();
-    LOG.info("scored them on the images in {} s", seconds(start));
+    LOG.info("scored them on {} images in {} s", scored.contents().images(), seconds(start));
     ArrayList<SiteDecision> decisions = new ArrayList<>();
     ArrayList<CandidateScore> scores = new ArrayList<>();
     for (int i = 0; i < lists.size(); i++) {
