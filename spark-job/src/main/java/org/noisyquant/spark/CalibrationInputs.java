@@ -1,7 +1,10 @@
 package org.noisyquant.spark;
 
+import java.util.HashSet;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.SparkSession;
 import org.noisyquant.spark.stage.ImageSource;
@@ -55,15 +58,38 @@ record CalibrationInputs(
             .evaluation()
             .path()
             .map(path -> ImageSource.list(spark, path, JobKey.EVALUATION_PATH.toString()));
+    Optional<ImageSource> evaluated = evaluation.or(() -> calibration);
+    boolean asked = evaluation.isPresent() || config.evaluation().labels().isPresent();
     Optional<Labels> labels =
         evaluation
             .or(() -> all)
-            .flatMap(source -> LabelSource.of(config, source, OptionalInt.of(classes), hadoop));
-    evaluation
-        .or(() -> calibration)
-        .ifPresent(source -> labels.ifPresent(l -> l.check(source.names(), classes)));
-    QualityGates.checkInputs(
-        config, evaluation.or(() -> calibration).isPresent(), labels.isPresent());
+            .flatMap(source -> LabelSource.of(config, source, OptionalInt.of(classes), hadoop))
+            .filter(
+                found ->
+                    evaluated.isEmpty() || serve(found, evaluated.get().names(), classes, asked));
+    QualityGates.checkInputs(config, evaluated.isPresent(), labels.isPresent());
     return new CalibrationInputs(calibration, evaluation, labels);
+  }
+
+  /**
+   * Whether labels are of use for these images.
+   *
+   * @param asked whether they must be complete: others merely lie beside the calibration images
+   */
+  private static boolean serve(Labels labels, List<String> names, int classes, boolean asked) {
+    List<String> missing = asked ? List.of() : labels.missing(names);
+    if (missing.isEmpty()) {
+      labels.check(names, classes);
+      return true;
+    }
+    LOG.warn(
+        "{} of {} images have no label in {}, such as {}: accuracy is that of the others",
+        missing.size(),
+        names.size(),
+        labels.source(),
+        missing.get(0));
+    Set<String> without = new HashSet<>(missing);
+    labels.check(names.stream().filter(name -> !without.contains(name)).toList(), classes);
+    return missing.size() < names.size();
   }
 }

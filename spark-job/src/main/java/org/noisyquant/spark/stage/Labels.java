@@ -89,9 +89,19 @@ public final class Labels implements Serializable {
     return label == null ? OptionalInt.empty() : OptionalInt.of(label);
   }
 
+  /** Where they are from, for messages. */
+  public String source() {
+    return source;
+  }
+
   /** How many images have a label. */
   public int size() {
     return labels.size();
+  }
+
+  /** Those of these images that have no label, in their order. */
+  public List<String> missing(Collection<String> names) {
+    return names.stream().filter(name -> !labels.containsKey(name)).toList();
   }
 
   /**
@@ -103,7 +113,7 @@ public final class Labels implements Serializable {
    *     the model does not have
    */
   public void check(Collection<String> names, int classes) {
-    List<String> missing = names.stream().filter(name -> !labels.containsKey(name)).toList();
+    List<String> missing = missing(names);
     if (!missing.isEmpty()) {
       throw new NoisyQuantException(
           ErrorCode.LABELS_INVALID,
