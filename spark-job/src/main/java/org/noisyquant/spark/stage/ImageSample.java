@@ -28,6 +28,9 @@ record ImageSample(long seed, Map<Part, Long> largest) implements Serializable {
    */
   static ImageSample of(List<Row> images, int count, long seed) {
     Map<Part, Long> largest = new EnumMap<>(Part.class);
+    if (count == 0) {
+      return new ImageSample(seed, largest);
+    }
     for (Part part : Part.values()) {
       long[] hashes =
           images.stream()
@@ -36,7 +39,7 @@ record ImageSample(long seed, Map<Part, Long> largest) implements Serializable {
               .mapToLong(row -> ImageHash.seeded(seed, row.getAs("digest")))
               .sorted()
               .toArray();
-      if (count > 0 && hashes.length > count) {
+      if (hashes.length > count) {
         largest.put(part, hashes[count - 1]);
       }
     }
