@@ -62,7 +62,7 @@ class JobConfigTest {
     assertThat(config.search())
         .isEqualTo(
             new JobConfig.Search(
-                JobConfig.Search.Mode.GUIDED, Objective.OUTPUT, 32, 0.1, true, 1, 100, 40, 50));
+                JobConfig.Search.Mode.GUIDED, Objective.OUTPUT, 64, 0.1, true, 1, 100, 40, 50));
     assertThat(config.statistics())
         .isEqualTo(new JobConfig.Statistics(Optional.empty(), Optional.empty(), List.of(), 2048));
     assertThat(config.noise()).isEqualTo(new JobConfig.Noise(NoiseKind.OPTIMIZED, true));

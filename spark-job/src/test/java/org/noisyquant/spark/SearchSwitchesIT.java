@@ -115,6 +115,9 @@ class SearchSwitchesIT {
     Set<Result> weights = EnumSet.of(CODES, SCALES, BIASES, BASELINE_MODEL);
     Set<Result> losses = EnumSet.of(MIN_MAX, BASELINE, CHOSEN, BIASES, NORMS, BASELINE_MODEL);
     Set<Result> lossesAndWeights = EnumSet.copyOf(losses);
+    // Of so few steps another loss finds the same at the norms.
+    Set<Result> otherLosses = EnumSet.copyOf(losses);
+    otherLosses.remove(NORMS);
     lossesAndWeights.addAll(weights);
     // On so coarse a grid another loss finds the same noise at the norms.
     Set<Result> paperLosses = EnumSet.copyOf(lossesAndWeights);
@@ -127,8 +130,8 @@ class SearchSwitchesIT {
         new Switch(NO_RESCALE, "noise.kind = uniform", noise),
         new Switch(NO_RESCALE, "noise.fold = false", unfolded),
         new Switch(NO_RESCALE, "search.prefixWeight = 20", lossesAndWeights),
-        new Switch(NO_RESCALE, "search.imageCount = 2", losses),
-        new Switch(NO_RESCALE, "search.objective = input", losses),
+        new Switch(NO_RESCALE, "search.imageCount = 2", otherLosses),
+        new Switch(NO_RESCALE, "search.objective = input", otherLosses),
         new Switch(NO_RESCALE, "weights.biasCorrection = false", lossesAndWeights),
         new Switch(BALANCED, "search.channelRescale = false", rescale),
         new Switch(BALANCED, "noise.fold = false", rescaleAndAdds),

@@ -196,7 +196,7 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
     setDefault(clipCandidates, 100);
     setDefault(shiftCandidates, 40);
     setDefault(rangeCandidates, 50);
-    setDefault(searchImageCount, 32);
+    setDefault(searchImageCount, 64);
     setDefault(tokenFraction, 0.1);
     setDefault(searchMode, "guided");
     setDefault(noiseKind, "optimized");

@@ -31,7 +31,7 @@ enum Preset {
           .setNoiseKind("optimized")
           .setChannelRescale(true)
           .setPrefixWeight(1)
-          .setSearchImageCount(32)
+          .setSearchImageCount(64)
           .setWeightRounding("mse")
           .setWeightCompensation(false)
           .setDamping(0.01)
