@@ -12,11 +12,10 @@ public final class WeightQuantizer {
 
   private static final int SMALLEST_CLIP = 5;
   private static final double FINE = 0.002;
+  private static final int FINE_STEPS = 4;
 
   /** Where all outputs lose so many times their least, tighter clips are not tried. */
   private static final float HOPELESS = 8;
-
-  private static final int FINE_STEPS = 4;
 
   /** Adding and subtracting 1.5·2^23 rounds half to even while |x| ≤ 2^22. */
   private static final float ROUND = 0x1.8p23f;

@@ -144,7 +144,7 @@ public final class ChannelHistograms {
       int shift = exponents[c] - other.exponents[c];
       int base = c * BINS;
       for (int i = 0; i < BINS; i++) {
-        add(c, base + HALF + shiftRight(i - HALF, shift), other.total(base + i));
+        add(base + HALF + shiftRight(i - HALF, shift), other.total(base + i));
       }
       minimum[c] = Math.min(minimum[c], other.minimum[c]);
       maximum[c] = Math.max(maximum[c], other.maximum[c]);
@@ -235,7 +235,7 @@ public final class ChannelHistograms {
       long sum = 0;
       for (int i = first; i < end; i++) {
         int count = getVarint(in);
-        h.add(c, c * BINS + i, count);
+        h.add(c * BINS + i, count);
         sum += count;
       }
       if (sum != h.tokens) {
@@ -375,12 +375,12 @@ public final class ChannelHistograms {
     }
   }
 
-  private void add(int channel, int place, int count) {
+  private void add(int place, int count) {
     int sum = Byte.toUnsignedInt(recent[place]) + count;
     recent[place] = (byte) sum;
     if (sum >= BYTE_VALUES) {
       counts[place] += sum & -BYTE_VALUES;
-      counted[channel] = true;
+      counted[place / BINS] = true;
     }
   }
 
@@ -418,7 +418,7 @@ public final class ChannelHistograms {
     }
     Arrays.fill(recent, base, base + BINS, (byte) 0);
     for (int i = 0; i < BINS; i++) {
-      add(channel, base + HALF + shiftRight(i - HALF, shift), old[i]);
+      add(base + HALF + shiftRight(i - HALF, shift), old[i]);
     }
     setExponent(channel, exponent);
   }

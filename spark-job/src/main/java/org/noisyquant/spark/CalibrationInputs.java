@@ -1,10 +1,8 @@
 package org.noisyquant.spark;
 
-import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.SparkSession;
 import org.noisyquant.spark.stage.ImageSource;
@@ -88,8 +86,7 @@ record CalibrationInputs(
         names.size(),
         labels.source(),
         missing.get(0));
-    Set<String> without = new HashSet<>(missing);
-    labels.check(names.stream().filter(name -> !without.contains(name)).toList(), classes);
+    labels.check(names.stream().filter(name -> labels.label(name).isPresent()).toList(), classes);
     return missing.size() < names.size();
   }
 }

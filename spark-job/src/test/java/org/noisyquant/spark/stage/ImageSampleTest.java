@@ -13,6 +13,8 @@ import java.util.stream.Collectors;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.catalyst.expressions.GenericRowWithSchema;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.noisyquant.stats.SiteStatistics.Part;
 
 class ImageSampleTest {
@@ -49,29 +51,14 @@ class ImageSampleTest {
         .collect(Collectors.toSet());
   }
 
-  @Test
-  void asManyOfEachPartAreChosenAsAreAskedFor() {
-    ImageSample sample = ImageSample.of(images, 7, 3);
+  /** 200 images, 50 of them held out, of which 10 cannot be read. */
+  @ParameterizedTest
+  @CsvSource({"7, 7, 7", "60, 60, 40", "0, 140, 40"})
+  void ofEachPartAsManyAreChosenAsAreAskedForOrThere(int count, int calibration, int heldOut) {
+    ImageSample sample = ImageSample.of(images, count, 3);
 
-    assertThat(chosen(sample, Part.CALIBRATION)).hasSize(7);
-    assertThat(chosen(sample, Part.HELD_OUT)).hasSize(7);
-  }
-
-  @Test
-  void aPartWithFewerImagesIsChosenWhole() {
-    // 200 images, 50 of them held out, of which 10 cannot be read.
-    ImageSample sample = ImageSample.of(images, 60, 3);
-
-    assertThat(chosen(sample, Part.CALIBRATION)).hasSize(60);
-    assertThat(chosen(sample, Part.HELD_OUT)).hasSize(40);
-  }
-
-  @Test
-  void zeroIsAll() {
-    ImageSample sample = ImageSample.of(images, 0, 3);
-
-    assertThat(chosen(sample, Part.CALIBRATION)).hasSize(140);
-    assertThat(chosen(sample, Part.HELD_OUT)).hasSize(40);
+    assertThat(chosen(sample, Part.CALIBRATION)).hasSize(calibration);
+    assertThat(chosen(sample, Part.HELD_OUT)).hasSize(heldOut);
   }
 
   @Test

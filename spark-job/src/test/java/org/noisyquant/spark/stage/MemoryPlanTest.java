@@ -66,7 +66,7 @@ class MemoryPlanTest {
         pass(balanced(12, 1), "statistics").taskHeap()
             - pass(balanced(2, 1), "statistics").taskHeap();
 
-    // Two parts, two token groups, 1024 bins of 5 bytes and 16 bytes more for each channel.
+    // Two parts, two token groups, 1024 bins of 5 bytes and 17 bytes more for each channel.
     assertThat(more).isEqualTo(10L * 2 * 2 * CHANNELS * (5 * 1024 + 17));
   }
 
