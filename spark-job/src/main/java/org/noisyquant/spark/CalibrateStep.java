@@ -21,6 +21,7 @@ import org.noisyquant.spark.stage.Calibrated;
 import org.noisyquant.spark.stage.Checkpoints;
 import org.noisyquant.spark.stage.EvaluateStage;
 import org.noisyquant.spark.stage.Evaluated;
+import org.noisyquant.spark.stage.ImageFilter;
 import org.noisyquant.spark.stage.ImageSource;
 import org.noisyquant.spark.stage.RangeDrift;
 import org.slf4j.Logger;
@@ -57,6 +58,7 @@ final class CalibrateStep implements JobStep {
       metrics.put("seconds.statistics", calibrated.secondsStatistics());
       metrics.put("sites.explicitAdds", (long) calibrated.explicitAdds());
       metrics.put("seconds.search", calibrated.secondsSearch());
+      metrics.put("search.prefixWeight", calibrated.prefixWeight());
       metrics.put("seconds.weights", calibrated.secondsWeights());
       metrics.put("bytes.model", model.content().quantized().size());
       new CalibrationFiles(spark, output).write(model, calibrated);
@@ -168,7 +170,8 @@ final class CalibrateStep implements JobStep {
       LOG.info("no evaluation images are given: the held-out calibration images are evaluated");
     }
     Dataset<Row> images = evaluatedImages.read(Partitions.of(spark, config));
-    Evaluated evaluated = stage.run(images, inputs.labels(), onlyHeldOut);
+    Evaluated evaluated =
+        stage.run(images, inputs.labels(), onlyHeldOut ? ImageFilter.HELD_OUT : ImageFilter.ALL);
     if (evaluated.unreadable().count() > 0) {
       // No reason to throw a finished calibration away.
       LOG.warn("{}", evaluated.missing());

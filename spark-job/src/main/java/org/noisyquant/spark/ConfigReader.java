@@ -84,14 +84,19 @@ final class ConfigReader {
     return keep(key, number);
   }
 
-  /** A number above 0. */
-  double positive(JobKey key) {
+  /** A number above 0, or the word auto: empty. */
+  OptionalDouble positiveOrAuto(JobKey key) {
     ConfigValue value = value(key);
-    double number = decimal(key, value, "a number above 0").doubleValue();
-    if (!(number > 0) || Double.isInfinite(number)) {
-      throw invalid(key, value, "a number above 0");
+    if (value.unwrapped() instanceof String text && text.strip().equals("auto")) {
+      keep(key, "auto");
+      return OptionalDouble.empty();
     }
-    return keep(key, number);
+    String allowed = "auto, or a number above 0";
+    double number = decimal(key, value, allowed).doubleValue();
+    if (!(number > 0) || Double.isInfinite(number)) {
+      throw invalid(key, value, allowed);
+    }
+    return OptionalDouble.of(keep(key, number));
   }
 
   /** A number from 0 on, or an empty text for none. */

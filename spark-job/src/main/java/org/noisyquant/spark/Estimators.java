@@ -2,6 +2,7 @@ package org.noisyquant.spark;
 
 import java.util.Locale;
 import org.noisyquant.spark.ml.NoisyQuant;
+import org.noisyquant.spark.stage.SearchSettings;
 
 /** From a job's configuration to the Estimator that does it. */
 final class Estimators {
@@ -39,7 +40,7 @@ final class Estimators {
         .setTokenFraction(search.tokenFraction())
         .setSearchMode(search.mode() == JobConfig.Search.Mode.GUIDED ? "guided" : "grid")
         .setChannelRescale(search.channelRescale())
-        .setPrefixWeight(search.prefixWeight())
+        .setPrefixWeight(search.prefixWeight().orElse(SearchSettings.MEASURED))
         .setNoiseKind(lower(config.noise().kind()))
         .setNoiseFold(config.noise().fold())
         .setWeightRounding(lower(config.weights().rounding()))

@@ -24,6 +24,7 @@ import org.noisyquant.spark.io.OutputFolder;
 import org.noisyquant.spark.stage.Checkpoints;
 import org.noisyquant.spark.stage.EvaluateStage;
 import org.noisyquant.spark.stage.Evaluated;
+import org.noisyquant.spark.stage.ImageFilter;
 import org.noisyquant.spark.stage.ImageSource;
 import org.noisyquant.spark.stage.Labels;
 import org.slf4j.Logger;
@@ -71,7 +72,7 @@ final class EvaluateStep implements JobStep {
                 config.job().seed(),
                 Checkpoints.in(
                     output.fileSystem(), output.checkpoints(), List.of(), 0, output.afterDeath()))
-            .run(images.read(Partitions.of(spark, config)), labels, false);
+            .run(images.read(Partitions.of(spark, config)), labels, ImageFilter.ALL);
     metrics.put("evaluation.quarantined", evaluated.unreadable().count());
     RepeatedImages repeated = new RepeatedImages(metrics);
     repeated.evaluation(evaluated, images.names());

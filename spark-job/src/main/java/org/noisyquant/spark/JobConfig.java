@@ -92,14 +92,17 @@ public record JobConfig(
     }
   }
 
-  /** {@code search}; the candidate counts are those that are tried, in either grid. */
+  /**
+   * {@code search}; the candidate counts are those that are tried, in either grid. Without {@code
+   * prefixWeight} it is measured.
+   */
   public record Search(
       Mode mode,
       Objective objective,
       int imageCount,
       double tokenFraction,
       boolean channelRescale,
-      double prefixWeight,
+      OptionalDouble prefixWeight,
       int clipCandidates,
       int shiftCandidates,
       int rangeCandidates) {
@@ -314,7 +317,7 @@ public record JobConfig(
         reader.integer(JobKey.SEARCH_IMAGE_COUNT, 0, Integer.MAX_VALUE),
         tokenFraction,
         reader.bool(JobKey.CHANNEL_RESCALE),
-        reader.positive(JobKey.PREFIX_WEIGHT),
+        reader.positiveOrAuto(JobKey.PREFIX_WEIGHT),
         clips,
         shifts,
         ranges);

@@ -174,6 +174,7 @@ class CalibrationFilesIT {
             "evaluation.quarantined",
             "sites",
             "sites.explicitAdds",
+            "search.prefixWeight",
             "seconds.total",
             "seconds.statistics",
             "seconds.search",

@@ -93,6 +93,7 @@ class EstimatorsTest {
     "search.tokenFraction, 0.5, tokenFraction, 0.5",
     "search.channelRescale, false, channelRescale, false",
     "search.prefixWeight, 7, prefixWeight, 7.0",
+    "search.prefixWeight, auto, prefixWeight, 0.0",
     "search.imageCount, 9, searchImageCount, 9",
     "search.clipCandidates, 11, clipCandidates, 11",
     "search.shiftCandidates, 12, shiftCandidates, 12",

@@ -11,6 +11,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.stream.Stream;
@@ -62,7 +63,15 @@ class JobConfigTest {
     assertThat(config.search())
         .isEqualTo(
             new JobConfig.Search(
-                JobConfig.Search.Mode.GUIDED, Objective.OUTPUT, 64, 0.1, true, 1, 100, 40, 50));
+                JobConfig.Search.Mode.GUIDED,
+                Objective.OUTPUT,
+                64,
+                0.1,
+                true,
+                OptionalDouble.of(20),
+                100,
+                40,
+                50));
     assertThat(config.statistics())
         .isEqualTo(new JobConfig.Statistics(Optional.empty(), Optional.empty(), List.of(), 2048));
     assertThat(config.noise()).isEqualTo(new JobConfig.Noise(NoiseKind.OPTIMIZED, true));
@@ -85,7 +94,8 @@ class JobConfigTest {
     assertThat(best.weights().rounding()).isEqualTo(WeightRounding.GPTQ);
     assertThat(best.weights().compensation()).isTrue();
     assertThat(best.weights().damping()).isGreaterThan(paper.weights().damping());
-    assertThat(best.search().prefixWeight()).isGreaterThan(1);
+    assertThat(paper.search().prefixWeight()).hasValue(1);
+    assertThat(best.search().prefixWeight()).isEmpty();
   }
 
   @Test
@@ -154,6 +164,7 @@ class JobConfigTest {
     "preset, fastest, balanced or best or paper",
     "search.mode, fast, exhaustive or grid or guided",
     "search.prefixWeight, 0, above 0",
+    "search.prefixWeight, often, auto",
     "search.imageCount, -1, from 0 to",
     "gates.maxKl, -0.1, a number from 0 on",
     "gates.minTop1, 79, a number from 0 to 1",

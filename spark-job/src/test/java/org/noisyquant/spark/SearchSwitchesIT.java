@@ -53,8 +53,8 @@ class SearchSwitchesIT {
       """;
 
   private static final String PAPER = "preset = paper";
-  private static final String BALANCED = "preset = balanced";
-  private static final String NO_RESCALE = "preset = balanced, search.channelRescale = false";
+  private static final String BALANCED = "preset = balanced, search.prefixWeight = 1";
+  private static final String NO_RESCALE = BALANCED + ", search.channelRescale = false";
   private static final String BEST = "preset = best";
 
   /** What a calibration comes to. */
@@ -193,6 +193,12 @@ class SearchSwitchesIT {
       assertThat(uniform.get(i)).isLessThanOrEqualTo(none.get(i));
       assertThat(optimized.get(i)).isLessThan(uniform.get(i));
     }
+  }
+
+  @Test
+  void aPrefixWeightThatCannotBeMeasuredIsTwenty() {
+    assertThat(results(NO_RESCALE + ", search.prefixWeight = auto"))
+        .isEqualTo(results(NO_RESCALE + ", search.prefixWeight = 20"));
   }
 
   private static List<Double> losses(String keys) {

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -368,7 +369,9 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
                 .ifPresent(LOG::warn));
     Calibrated calibrated =
         new Calibration(JavaSparkContext.fromSparkContext(spark.sparkContext()), settings(plan))
-            .run(observations(spark, images, checkpoints), metadata(model));
+            .run(
+                observations(spark, images, checkpoints),
+                prefixWeight -> metadata(model, prefixWeight));
     CalibrationResult result =
         new CalibrationResult(
             CalibrationResult.FORMAT_VERSION,
@@ -551,14 +554,21 @@ public final class NoisyQuant extends NoisyQuantParams implements DefaultParamsW
         calibrated.earlierImages(),
         calibrated.images().quarantined().size(),
         calibrated.images().sha256(),
-        resultParams());
+        resultParams(calibrated.prefixWeight()));
   }
 
-  private Map<String, String> metadata(OnnxModel model) {
+  /** With the weight of prefix tokens that was taken. */
+  private SortedMap<String, Object> resultParams(double prefixWeight) {
+    SortedMap<String, Object> values = resultParams();
+    values.put(prefixWeight().name(), prefixWeight);
+    return values;
+  }
+
+  private Map<String, String> metadata(OnnxModel model, double prefixWeight) {
     Map<String, String> metadata = new TreeMap<>();
     metadata.put("noisyquant.version", BuildVersion.noisyquant());
     metadata.put("noisyquant.model.sha256", model.sha256());
-    resultParams()
+    resultParams(prefixWeight)
         .forEach(
             (name, value) ->
                 metadata.put(

@@ -2,6 +2,7 @@ package org.noisyquant.spark.ml;
 
 import java.util.Arrays;
 import java.util.Locale;
+import org.noisyquant.spark.stage.SearchSettings;
 
 /** Named settings of search and weights, from what the paper does to the best that is known. */
 enum Preset {
@@ -30,7 +31,7 @@ enum Preset {
           .setSearchMode("guided")
           .setNoiseKind("optimized")
           .setChannelRescale(true)
-          .setPrefixWeight(1)
+          .setPrefixWeight(20)
           .setSearchImageCount(64)
           .setWeightRounding("mse")
           .setWeightCompensation(false)
@@ -39,14 +40,16 @@ enum Preset {
           .setMomentsTokenFraction(0.25);
     }
   },
-  /** With one image pass more: weights fitted to the quantized input, GPTQ, weighted tokens. */
+  /**
+   * With one image pass more: weights fitted to the quantized input, GPTQ; the weight of class
+   * tokens is measured.
+   */
   BEST {
     @Override
     void applyTo(NoisyQuant estimator) {
       BALANCED.applyTo(estimator);
       estimator
-          .setPrefixWeight(20)
-          .setSearchImageCount(0)
+          .setPrefixWeight(SearchSettings.MEASURED)
           .setWeightRounding("gptq")
           .setWeightCompensation(true)
           .setDamping(0.1)

@@ -15,6 +15,7 @@ import org.noisyquant.result.StatisticsManifest;
  * @param scores every candidate that was scored, with its losses
  * @param model the quantized ONNX model with noisy biases
  * @param baseline the quantized ONNX model without: same weights, each site's best clip
+ * @param prefixWeight what a class, distillation or register token counted against a patch token
  * @param manifest what the statistics were taken of
  * @param images which images it was made on
  * @param earlierImages how many of them were known by their statistics alone: candidates were not
@@ -34,6 +35,7 @@ public record Calibrated(
     List<CandidateScore> scores,
     OnnxFile model,
     OnnxFile baseline,
+    double prefixWeight,
     StatisticsManifest manifest,
     CalibrationImages images,
     int earlierImages,

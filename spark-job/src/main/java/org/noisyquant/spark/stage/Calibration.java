@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.DoubleFunction;
 import java.util.stream.Stream;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
@@ -20,6 +21,7 @@ import org.noisyquant.runtime.FoldProbe;
 import org.noisyquant.runtime.ModelRunner;
 import org.noisyquant.search.NoiseKind;
 import org.noisyquant.search.SiteDecision;
+import org.noisyquant.search.SiteShortlist;
 import org.noisyquant.search.TokenSample;
 import org.noisyquant.spark.io.BuildVersion;
 import org.noisyquant.spark.stage.SiteWeights.Variant;
@@ -59,12 +61,12 @@ public final class Calibration {
    * Calibrates.
    *
    * @param observed images, or earlier statistics, or both
-   * @param metadata added to the exported models' metadata_props
+   * @param metadata added to the exported models' metadata_props, by the weight of prefix tokens
    * @throws NoisyQuantException NO_IMAGES, TOO_MANY_BAD_IMAGES, NON_FINITE_ACTIVATION or
    *     MODEL_RUN_FAILED; STATISTICS_INVALID for earlier statistics of something else, or of these
    *     images; INVALID_VALUE for settings that need images where there are none
    */
-  public Calibrated run(Observations observed, Map<String, String> metadata) {
+  public Calibrated run(Observations observed, DoubleFunction<Map<String, String>> metadata) {
     settings.check(observed);
     Optional<Calibrated> calibrated = attempt(observed, metadata);
     if (calibrated.isEmpty() && !observed.checkpoints().resumed().isEmpty()) {
@@ -82,7 +84,8 @@ public final class Calibration {
   }
 
   /** Empty if the search saw other images than the statistics pass. */
-  private Optional<Calibrated> attempt(Observations observed, Map<String, String> metadata) {
+  private Optional<Calibrated> attempt(
+      Observations observed, DoubleFunction<Map<String, String>> metadata) {
     long start = System.nanoTime();
     OnnxModel model = settings.model();
     Checkpoints checkpoints = observed.checkpoints();
@@ -127,13 +130,35 @@ public final class Calibration {
     String searchKey = searchKey(key, used, !passImages.isEmpty());
     ImageSample sample =
         ImageSample.of(passImages, settings.search().imageCount(), settings.seed() ^ IMAGE_SALT);
+    PrefixWeightTrial.Outcome prefix =
+        PrefixWeightTrial.without(settings, heldOut(passImages))
+            .map(PrefixWeightTrial.Outcome::unmeasured)
+            .orElseGet(
+                () ->
+                    checkpoints.value(
+                        "prefix-weight",
+                        searchKey,
+                        PrefixWeightTrial.Outcome.class,
+                        () ->
+                            new PrefixWeightTrial(spark, settings, folds)
+                                .run(
+                                    solve(fp32, folds),
+                                    statistics,
+                                    fp32,
+                                    observed.images().orElseThrow(),
+                                    passImages,
+                                    checkpoints)));
+    Calibration weighted = new Calibration(spark, settings.withPrefixWeight(prefix.weight()));
     Search.Outcome found =
         checkpoints.value(
             "search",
             searchKey,
             Search.Outcome.class,
             () ->
-                search(observed.images(), sample, fp32, tapped, folds).run(statistics, summaries));
+                weighted
+                    .search(
+                        observed.images(), sample, statistics, fp32, tapped, folds, prefix.lists())
+                    .run(statistics, summaries));
     if (found.contents() != null && !found.contents().equals(contents(passImages, sample))) {
       statistics.release();
       return Optional.empty();
@@ -148,8 +173,10 @@ public final class Calibration {
                 SiteWeights.All.class,
                 () ->
                     new SiteWeights.All(
-                        weights(observed.images(), fp32, tapped, found.decisions(), summaries)))
+                        weighted.weights(
+                            observed.images(), fp32, tapped, found.decisions(), summaries)))
             .weights();
+    Map<String, String> properties = metadata.apply(prefix.weight());
     List<SiteQuantization> chosen = quantization(found, weights, Variant.CHOSEN);
     double secondsWeights = (System.nanoTime() - start) / NANOS;
     LOG.info("quantized the weights in {} s", String.format("%.1f", secondsWeights));
@@ -164,9 +191,10 @@ public final class Calibration {
         new Calibrated(
             results,
             found.scores(),
-            QuantizedModelWriter.write(model, chosen, metadata, folds),
+            QuantizedModelWriter.write(model, chosen, properties, folds),
             QuantizedModelWriter.write(
-                model, quantization(found, weights, Variant.BASELINE), metadata, folds),
+                model, quantization(found, weights, Variant.BASELINE), properties, folds),
+            prefix.weight(),
             observed.images().isPresent()
                 ? settings.manifest()
                 : observed.earlier().orElseThrow().manifest().of(settings.manifest().sites()),
@@ -187,6 +215,11 @@ public final class Calibration {
 
   private static List<Row> images(Optional<StatisticsResult> statistics) {
     return statistics.map(StatisticsResult::images).orElse(List.of());
+  }
+
+  private static int heldOut(List<Row> images) {
+    return (int)
+        images.stream().filter(row -> Part.HELD_OUT.name().equals(row.getAs("part"))).count();
   }
 
   private static ContentSum contents(List<Row> images, ImageSample sample) {
@@ -237,38 +270,49 @@ public final class Calibration {
     return any ? FoldProbe.folds(settings.model()) : SiteFolds.off(settings.model());
   }
 
-  private Search search(
-      Optional<Dataset<Row>> images,
-      ImageSample sample,
-      ShippedModel fp32,
-      TappedModel tapped,
-      SiteFolds folds) {
+  private LossWeights loss() {
     SearchSettings search = settings.search();
     // The paper judges by the quantized weights. Other codes are not known before the search.
     boolean byCodes = settings.weights().rounding() == WeightRounding.MINMAX;
-    LossWeights loss =
-        new LossWeights(
-            search.objective(), byCodes && !(search.guided() && search.channelRescale()));
+    return new LossWeights(
+        search.objective(), byCodes && !(search.guided() && search.channelRescale()));
+  }
+
+  private SolveStage solve(ShippedModel fp32, SiteFolds folds) {
+    double share = settings.weights().rounding() == WeightRounding.GPTQ ? GPTQ_SHARE : 1;
+    List<Boolean> rescalable = new ArrayList<>();
+    for (SitePlan plan : settings.sites()) {
+      rescalable.add(folds.fold(plan.siteOf(settings.model())).folds());
+    }
+    return new SolveStage(
+        fp32, settings.sites(), rescalable, settings.search(), loss(), share, settings.seed());
+  }
+
+  /** Solved are the sites already, or null. */
+  private Search search(
+      Optional<Dataset<Row>> images,
+      ImageSample sample,
+      StatisticsResult statistics,
+      ShippedModel fp32,
+      TappedModel tapped,
+      SiteFolds folds,
+      List<SiteShortlist> solved) {
+    SearchSettings search = settings.search();
     ScoreStage score =
         new ScoreStage(
             fp32,
             tapped,
-            loss,
+            loss(),
             sample,
             new TokenSample(
                 search.tokenFraction(), settings.seed() ^ TOKEN_SALT, search.prefixWeight()));
     if (!search.guided()) {
       return new GridSearch(images.orElseThrow(), settings, score);
     }
-    double share = settings.weights().rounding() == WeightRounding.GPTQ ? GPTQ_SHARE : 1;
-    List<Boolean> rescalable = new ArrayList<>();
-    for (SitePlan plan : settings.sites()) {
-      rescalable.add(folds.fold(plan.siteOf(settings.model())).folds());
-    }
-    SolveStage solve =
-        new SolveStage(fp32, settings.sites(), rescalable, search, loss, share, settings.seed());
+    SolveStage solve = solve(fp32, folds);
     return images.isPresent()
-        ? new GuidedSearch(images.get(), settings, solve, score)
+        ? new GuidedSearch(
+            images.get(), settings, () -> solved == null ? solve.run(statistics) : solved, score)
         : new StatisticsSearch(solve);
   }
 
@@ -280,7 +324,7 @@ public final class Calibration {
       List<SiteSummary> summaries) {
     WeightStage stage = new WeightStage(fp32, settings.sites(), settings.weights());
     if (!stage.needMoments(decisions)) {
-      return stage.withoutMoments(spark, decisions);
+      return stage.withoutMoments(spark, decisions, List.of(Variant.values()));
     }
     TokenSample tokens =
         new TokenSample(

@@ -33,6 +33,20 @@ public record CalibrationSettings(
     double maxBadFraction,
     long seed) {
 
+  /** The same with a weight of prefix tokens. */
+  CalibrationSettings withPrefixWeight(double weight) {
+    return new CalibrationSettings(
+        model,
+        preprocessing,
+        sites,
+        search.withPrefixWeight(weight),
+        weights,
+        statisticsMemory,
+        heldOutFraction,
+        maxBadFraction,
+        seed);
+  }
+
   /** What statistics of images are taken of. */
   StatisticsManifest manifest() {
     return StatisticsManifest.of(

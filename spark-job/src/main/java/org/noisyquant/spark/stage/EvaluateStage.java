@@ -17,7 +17,6 @@ import org.noisyquant.evaluate.Logits;
 import org.noisyquant.image.Preprocessing;
 import org.noisyquant.onnx.OnnxFile;
 import org.noisyquant.runtime.ModelRunner;
-import org.noisyquant.stats.SiteStatistics.Part;
 
 /**
  * A pass over images that compares models with the FP32 model: sums per partition, merged in a
@@ -87,13 +86,12 @@ public final class EvaluateStage {
    *
    * @param images rows of {@link ImageFile#SCHEMA}
    * @param labels classes of the images, where known
-   * @param onlyHeldOut whether images outside of the held-out part are left out
+   * @param chosen which of the images are looked at
    * @throws NoisyQuantException MODEL_RUN_FAILED naming the model
    */
-  public Evaluated run(Dataset<Row> images, Optional<Labels> labels, boolean onlyHeldOut) {
+  public Evaluated run(Dataset<Row> images, Optional<Labels> labels, ImageFilter chosen) {
     Task task =
-        new Task(
-            new ArrayList<>(models), input, replicates, seed, labels.orElse(null), onlyHeldOut);
+        new Task(new ArrayList<>(models), input, replicates, seed, labels.orElse(null), chosen);
     Partial all =
         images
             .javaRDD()
@@ -108,6 +106,11 @@ public final class EvaluateStage {
         all.contents);
   }
 
+  /** Frees the models; nothing can be evaluated afterwards. */
+  void release() {
+    models.forEach(named -> ShippedModel.release(named.model()));
+  }
+
   /** What is known of some of the images. */
   private record Partial(byte[] sums, ImageContents contents, Unreadable unreadable)
       implements Serializable {}
@@ -119,7 +122,7 @@ public final class EvaluateStage {
       int replicates,
       long seed,
       Labels labels,
-      boolean onlyHeldOut)
+      ImageFilter chosen)
       implements Serializable {
 
     Iterator<Partial> partition(Iterator<Row> images) {
@@ -137,7 +140,7 @@ public final class EvaluateStage {
           }
           while (images.hasNext()) {
             ImageFile image = ImageFile.of(images.next());
-            if (onlyHeldOut && input.part(image.digest()) != Part.HELD_OUT) {
+            if (!chosen.has(input.part(image.digest()), image.digest())) {
               continue;
             }
             ImageInput.Pixels pixels;

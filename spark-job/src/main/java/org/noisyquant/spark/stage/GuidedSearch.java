@@ -2,6 +2,7 @@ package org.noisyquant.spark.stage;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.noisyquant.onnx.OnnxModel;
@@ -20,11 +21,19 @@ final class GuidedSearch implements Search {
 
   private final Dataset<Row> images;
   private final CalibrationSettings settings;
-  private final SolveStage solve;
+  private final Supplier<List<SiteShortlist>> solve;
   private final ScoreStage score;
 
+  /**
+   * A search.
+   *
+   * @param solve gives the short lists, in the order of the sites
+   */
   GuidedSearch(
-      Dataset<Row> images, CalibrationSettings settings, SolveStage solve, ScoreStage score) {
+      Dataset<Row> images,
+      CalibrationSettings settings,
+      Supplier<List<SiteShortlist>> solve,
+      ScoreStage score) {
     this.images = images;
     this.settings = settings;
     this.solve = solve;
@@ -34,7 +43,7 @@ final class GuidedSearch implements Search {
   @Override
   public Outcome run(StatisticsResult statistics, List<SiteSummary> summaries) {
     long start = System.nanoTime();
-    List<SiteShortlist> lists = solve.run(statistics);
+    List<SiteShortlist> lists = solve.get();
     int listed = lists.stream().mapToInt(list -> list.choices().size()).sum();
     LOG.info(
         "solved {} sites on their statistics in {} s: {} candidates to score",

@@ -1,6 +1,5 @@
 package org.noisyquant.spark.stage;
 
-import java.io.Serializable;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -15,7 +14,7 @@ import org.noisyquant.stats.SiteStatistics.Part;
  * @param seed of the choice
  * @param largest hash that is still in it, by part; all of a part that is not there
  */
-record ImageSample(long seed, Map<Part, Long> largest) implements Serializable {
+record ImageSample(long seed, Map<Part, Long> largest) implements ImageFilter {
   ImageSample {
     largest = Map.copyOf(largest);
   }
@@ -46,8 +45,8 @@ record ImageSample(long seed, Map<Part, Long> largest) implements Serializable {
     return new ImageSample(seed, largest);
   }
 
-  /** Whether an image of this part and content is in the sample. */
-  boolean has(Part part, String digest) {
+  @Override
+  public boolean has(Part part, String digest) {
     Long most = largest.get(part);
     return most == null || ImageHash.seeded(seed, digest) <= most;
   }

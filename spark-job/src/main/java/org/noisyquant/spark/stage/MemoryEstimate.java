@@ -23,7 +23,8 @@ import org.noisyquant.stats.InputMoments;
  *   statistics of a site    5140·C for each part and group of tokens: 1024 counts of 4 bytes and
  *                           as many recent ones of 1
  *   solving a site          its statistics, 12·C·O of weights, 33 kB of each channel
- *   the driver              F of heap, with the results of weights F + 2·Q
+ *   the driver              F of heap, with the results of weights or while prefix weights are
+ *                           compared F + 2·Q
  *   candidates              24·ΣC each, as a broadcast value and its blocks
  *   objectives              4·ΣC·min(C, O) off the heap
  *   moments of a site       4·C² for each variant, with cross products 12·C², see InputMoments;
@@ -103,6 +104,7 @@ final class MemoryEstimate {
     if (subject.search().guided()) {
       pass("solve", 4 * file, file, largest(this::solving));
     }
+    trial();
     offHeap += SESSION + objectives();
     taskOffHeap += BATCH;
     long candidates = subject.search().guided() ? LISTED * CANDIDATE * sum(this::channels) : 0;
@@ -120,6 +122,22 @@ final class MemoryEstimate {
     pass("evaluate", 2 * (file + 2 * quantized), file, 2 * pixels);
     return new MemoryPlan(
         List.copyOf(passes), SPARK + 5 * file + 4 * quantized, JVM + SESSION + PROBE * file);
+  }
+
+  /** Models that are compared to find the weight of prefix tokens. */
+  private void trial() {
+    SearchSettings search = subject.search();
+    int models = PrefixWeightTrial.WEIGHTS.size();
+    if (search.guided()
+        && subject.heldOut()
+        && search.prefixWeight() == SearchSettings.MEASURED
+        && sum(site -> site.prefixTokens()) > 0) {
+      local = file + models * quantized;
+      offHeap += session(file) + models * session(quantized);
+      taskOffHeap += (1 + models) * (BETWEEN * largestTap + pixels);
+      pass("prefix weight", 2 * (file + models * quantized), file, 2 * pixels);
+      local = file;
+    }
   }
 
   private void pass(String name, long broadcasts, long shared, long task) {

@@ -17,7 +17,8 @@ import org.noisyquant.search.Objective;
  * @param channelRescale whether a guided search may rescale channels where the network absorbs it
  * @param biasCorrection whether a guided search takes it that mean errors cost nothing, because
  *     biases are corrected
- * @param prefixWeight what a class, distillation or register token counts against a patch token
+ * @param prefixWeight what a class, distillation or register token counts against a patch token;
+ *     {@link #MEASURED} to have it measured
  * @param imageCount most images of each part that candidates are scored on; 0: all
  * @param tokenFraction share of their tokens that is scored, in (0, 1]
  */
@@ -32,4 +33,22 @@ public record SearchSettings(
     double prefixWeight,
     int imageCount,
     double tokenFraction)
-    implements Serializable {}
+    implements Serializable {
+  /** The weight of prefix tokens is the one that does best on the held-out images. */
+  public static final double MEASURED = 0;
+
+  /** The same with a weight of prefix tokens. */
+  SearchSettings withPrefixWeight(double weight) {
+    return new SearchSettings(
+        guided,
+        grid,
+        objective,
+        noise,
+        fold,
+        channelRescale,
+        biasCorrection,
+        weight,
+        imageCount,
+        tokenFraction);
+  }
+}

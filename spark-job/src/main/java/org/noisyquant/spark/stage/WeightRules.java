@@ -36,6 +36,17 @@ public record WeightRules(
         || (!predicted && (biasCorrection || rounding == WeightRounding.MSE));
   }
 
+  /** The nearest that needs no image pass of its own after a guided search. */
+  WeightRules withoutMoments() {
+    return new WeightRules(
+        rounding == WeightRounding.GPTQ ? WeightRounding.MSE : rounding,
+        false,
+        biasCorrection,
+        damping,
+        tokenFraction,
+        memory);
+  }
+
   /** What the moments of both variants of a site take in a task. */
   long bytes(SitePlan plan) {
     return Variant.values().length * MomentsCollector.bytes(plan.site().channels(), compensation);

@@ -30,11 +30,14 @@ record WeightStage(ShippedModel fp32, List<SitePlan> sites, WeightRules rules)
     return rules.needMoments(decisions.stream().allMatch(d -> d.means() != null));
   }
 
-  /** The layers of both variants, from what the search knows about the inputs. */
-  List<SiteWeights> withoutMoments(JavaSparkContext spark, List<SiteDecision> decisions) {
+  /** The layers of some variants, from what the search knows about the inputs. */
+  List<SiteWeights> withoutMoments(
+      JavaSparkContext spark, List<SiteDecision> decisions, List<Variant> variants) {
     List<Integer> keys = new ArrayList<>();
-    for (int key = 0; key < 2 * sites.size(); key++) {
-      keys.add(key);
+    for (int position = 0; position < sites.size(); position++) {
+      for (Variant variant : variants) {
+        keys.add(new SiteKey(position, variant).number());
+      }
     }
     List<SiteDecision> shipped = new ArrayList<>(decisions);
     return spark

@@ -223,7 +223,7 @@ class NoisyQuantEstimatorIT {
     assertThat(after.resultParams())
         .containsEntry("searchMode", "guided")
         .containsEntry("noiseKind", "uniform")
-        .containsEntry("prefixWeight", 20.0)
+        .containsEntry("prefixWeight", 0.0)
         .containsEntry("weightRounding", "gptq")
         .containsEntry("weightCompensation", true);
     assertThat(after.value(after.momentsMemory(), Long.class)).isEqualTo(1L << 40);
@@ -268,7 +268,7 @@ class NoisyQuantEstimatorIT {
     "searchMode, exhaustive",
     "noiseKind, gaussian",
     "weightRounding, floor",
-    "prefixWeight, 0",
+    "prefixWeight, -1",
     "searchImageCount, -1",
     "damping, -0.1",
     "momentsTokenFraction, 1.1",

@@ -96,7 +96,9 @@ class CalibrationReferenceIT {
             0,
             SEED);
     return new Calibration(JavaSparkContext.fromSparkContext(spark.sparkContext()), settings)
-        .run(Observations.of(ImageSource.list(spark, images.toString()).read(3)), Map.of());
+        .run(
+            Observations.of(ImageSource.list(spark, images.toString()).read(3)),
+            prefixWeight -> Map.of());
   }
 
   @Test

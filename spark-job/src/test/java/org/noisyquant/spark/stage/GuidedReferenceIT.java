@@ -116,7 +116,7 @@ class GuidedReferenceIT {
         new Calibration(spark, settings)
             .run(
                 Observations.of(ImageSource.list(LocalSpark.session(), images.toString()).read(3)),
-                Map.of());
+                prefixWeight -> Map.of());
     try {
       List<SiteQuantization> chosen = new ArrayList<>();
       List<SiteQuantization> baselines = new ArrayList<>();

@@ -50,7 +50,7 @@ class LargeModelIT {
     return new Calibration(spark, settings)
         .run(
             Observations.of(ImageSource.list(LocalSpark.session(), images.toString()).read(2)),
-            Map.of("noisyquant.source.sha256", "of either"));
+            prefixWeight -> Map.of("noisyquant.source.sha256", "of either"));
   }
 
   private static byte[] inOneFile(String name, OnnxFile model) throws IOException {

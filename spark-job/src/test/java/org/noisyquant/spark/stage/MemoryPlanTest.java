@@ -24,6 +24,11 @@ class MemoryPlanTest {
 
   private static MemoryPlan plan(
       int sites, int prefix, boolean guided, WeightRounding rounding, long memory) {
+    return plan(sites, prefix, TestSearch.of(guided, 1, 0, 0.1), rounding, memory);
+  }
+
+  private static MemoryPlan plan(
+      int sites, int prefix, SearchSettings search, WeightRounding rounding, long memory) {
     List<ActivationSite> all = new ArrayList<>();
     List<Long> values = new ArrayList<>();
     for (int i = 0; i < sites; i++) {
@@ -36,7 +41,7 @@ class MemoryPlanTest {
             FILE,
             all.stream().map(s -> new SitePlan(s, 8, 8)).toList(),
             values,
-            TestSearch.of(guided, 1, 0, 0.1),
+            search,
             new WeightRules(rounding, false, true, 0.01, 0.25, memory),
             memory,
             true));
@@ -58,6 +63,25 @@ class MemoryPlanTest {
     assertThat(plan(2, 1, false, WeightRounding.GPTQ, 1L << 30).passes())
         .extracting(PassMemory::pass)
         .containsExactly("statistics", "score", "moments", "evaluate");
+  }
+
+  @Test
+  void aMeasuredPrefixWeightTakesAPassOverOneModelOfEachWeight() {
+    SearchSettings measured = TestSearch.of(true, SearchSettings.MEASURED, 0, 0.1);
+    MemoryPlan plan = plan(2, 1, measured, WeightRounding.GPTQ, 1L << 30);
+    // Codes of 1 byte in place of weights of 4.
+    long quantized = FILE - 2L * 3 * CHANNELS * CHANNELS;
+
+    assertThat(plan.passes())
+        .extracting(PassMemory::pass)
+        .containsExactly("statistics", "solve", "prefix weight", "score", "moments", "evaluate");
+    assertThat(pass(plan, "prefix weight").localHeap()).isEqualTo(FILE + 2 * quantized);
+    assertThat(pass(plan, "prefix weight").spillable()).isEqualTo(2 * (FILE + 2 * quantized));
+    assertThat(pass(plan, "score").localHeap()).isEqualTo(FILE);
+    assertThat(plan.leastDriverHeap()).isEqualTo(FILE + 2 * quantized);
+    assertThat(plan(2, 0, measured, WeightRounding.GPTQ, 1L << 30).passes())
+        .extracting(PassMemory::pass)
+        .doesNotContain("prefix weight");
   }
 
   @Test
@@ -111,7 +135,8 @@ class MemoryPlanTest {
 
   @Test
   void memoryBeyondTheHeapGrowsFromPassToPass() {
-    assertThat(plan(4, 1, true, WeightRounding.GPTQ, 1L << 30).passes())
+    SearchSettings measured = TestSearch.of(true, SearchSettings.MEASURED, 0, 0.1);
+    assertThat(plan(4, 1, measured, WeightRounding.GPTQ, 1L << 30).passes())
         .extracting(p -> p.offHeap(2))
         .isSorted();
   }
