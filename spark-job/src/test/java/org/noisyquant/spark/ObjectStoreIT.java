@@ -163,6 +163,7 @@ class ObjectStoreIT {
   }
 
   @Test
+  @Tag("full")
   void finishedResultsAreKeptWithoutOverwriteAndReplacedWithIt() {
     assertThat(calibrate("twice").exitCode()).isZero();
     byte[] model = store.get(BUCKET, "twice/model.onnx");

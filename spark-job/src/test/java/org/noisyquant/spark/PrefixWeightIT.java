@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.apache.spark.sql.Row;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.noisyquant.spark.TestJob.Ended;
@@ -150,6 +151,7 @@ class PrefixWeightIT {
   }
 
   @Test
+  @Tag("full")
   void theUsualWeightStaysWhereHeldOutImagesDoNotDecide() throws IOException {
     assertTaken(3, 20);
   }
