@@ -12,6 +12,7 @@ import com.typesafe.config.ConfigValueFactory;
 import com.typesafe.config.ConfigValueType;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
@@ -42,15 +43,21 @@ final class ConfigSources {
   /**
    * A HOCON file, unresolved. A local one may include others.
    *
-   * @throws NoisyQuantException CONFIG_UNREADABLE if there is no such file or it is not HOCON
+   * @throws NoisyQuantException CONFIG_UNREADABLE if there is no such file, or it is not HOCON or
+   *     no regular file
    */
   static Config file(String uri, Configuration hadoop) {
     try {
       org.apache.hadoop.fs.Path path = new org.apache.hadoop.fs.Path(uri);
+      boolean local = path.getFileSystem(hadoop).getScheme().equals("file");
+      // Read again it would be empty: all keys would silently have their defaults.
+      if (local && isPipe(localPath(path))) {
+        throw new IOException("it is a pipe or a device, which cannot be read twice: give a file");
+      }
       // Also fails, with its name, on a local file that the parser would silently take for empty.
       byte[] content = HadoopFiles.read(hadoop, uri);
-      if (path.getFileSystem(hadoop).getScheme().equals("file")) {
-        return ConfigFactory.parseFile(Path.of(path.toUri().getPath()).toFile());
+      if (local) {
+        return ConfigFactory.parseFile(localPath(path).toFile());
       }
       return ConfigFactory.parseString(
           new String(content, StandardCharsets.UTF_8),
@@ -66,6 +73,14 @@ final class ConfigSources {
           "the configuration file " + uri + " is not valid HOCON: " + e.getMessage(),
           e);
     }
+  }
+
+  private static Path localPath(org.apache.hadoop.fs.Path path) {
+    return Path.of(path.toUri().getPath());
+  }
+
+  private static boolean isPipe(Path file) {
+    return Files.exists(file) && !Files.isRegularFile(file) && !Files.isDirectory(file);
   }
 
   /**

@@ -77,6 +77,7 @@ class NoisyQuantJobTest {
     "--scope full, INVALID_VALUE, linears",
     "--token-fraction 0, INVALID_VALUE, above 0 to 1",
     "--config absent.conf, CONFIG_UNREADABLE, absent.conf",
+    "--config /dev/null, CONFIG_UNREADABLE, a pipe or a device",
     "--seed 1, MISSING_VALUE, give --model FILE",
   })
   void aWrongCommandLineIsExplainedInOneLineAndInTheMetrics(
