@@ -16,7 +16,7 @@ import org.noisyquant.error.NoisyQuantException;
  * and each group of tokens. Merging is exact for any partitioning and order, so the bytes of the
  * merged statistics do not depend on how the images were spread.
  *
- * <p>Mutable accumulator, not thread-safe. Heap: 4 KiB per channel for each part and group that
+ * <p>Mutable accumulator, not thread-safe. Heap: 5 KiB per channel for each part and group that
  * occurs, independent of the number of images. Bytes: big-endian, magic, layout version, CRC-32.
  */
 public final class SiteStatistics {
