@@ -36,7 +36,9 @@ record Failure(ErrorCode code, String message) {
         ErrorCode.STOPPED,
         Pattern.compile(
             "SparkContext was shut ?down|[Cc]annot call methods on a stopped SparkContext"
-                + "|[Cc]ancelled as part of cancellation[^\n]*|Job \\d+ cancelled[^\n]*"));
+                + "|[Cc]ancelled as part of cancellation[^\n]*|Job \\d+ cancelled[^\n]*"
+                // A query that starts while the session ends.
+                + "|SparkPlan\\.session\\(\\)\" is null"));
     patterns.put(
         ErrorCode.OUT_OF_MEMORY,
         Pattern.compile(
