@@ -126,12 +126,8 @@ final class MemoryEstimate {
 
   /** Models that are compared to find the weight of prefix tokens. */
   private void trial() {
-    SearchSettings search = subject.search();
     int models = PrefixWeightTrial.WEIGHTS.size();
-    if (search.guided()
-        && subject.heldOut()
-        && search.prefixWeight() == SearchSettings.MEASURED
-        && sum(site -> site.prefixTokens()) > 0) {
+    if (subject.heldOut() && PrefixWeightTrial.mayRun(subject.search(), subject.sites())) {
       local = file + models * quantized;
       offHeap += session(file) + models * session(quantized);
       taskOffHeap += (1 + models) * (BETWEEN * largestTap + pixels);

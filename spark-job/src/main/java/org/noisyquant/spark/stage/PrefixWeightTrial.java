@@ -82,10 +82,23 @@ final class PrefixWeightTrial {
     if (search.prefixWeight() != SearchSettings.MEASURED) {
       return Optional.of(search.prefixWeight());
     }
-    if (settings.sites().stream().allMatch(plan -> plan.site().prefixTokens() == 0)) {
+    if (!hasPrefixTokens(settings.sites())) {
       return Optional.of(NONE);
     }
-    return search.guided() && images >= LEAST_IMAGES ? Optional.empty() : Optional.of(USUAL);
+    return mayRun(search, settings.sites()) && images >= LEAST_IMAGES
+        ? Optional.empty()
+        : Optional.of(USUAL);
+  }
+
+  /** Whether it takes a measurement, if there are enough held-out images. */
+  static boolean mayRun(SearchSettings search, List<SitePlan> sites) {
+    return search.prefixWeight() == SearchSettings.MEASURED
+        && search.guided()
+        && hasPrefixTokens(sites);
+  }
+
+  private static boolean hasPrefixTokens(List<SitePlan> sites) {
+    return sites.stream().anyMatch(plan -> plan.site().prefixTokens() > 0);
   }
 
   /**
