@@ -73,8 +73,21 @@ final class ErrorMoments {
 
   /** Computes the moments of all pairs. */
   void evaluate(ChannelDistribution channel) {
+    evaluate(channel, Double.POSITIVE_INFINITY);
+  }
+
+  /**
+   * The same, but of pairs whose step is so small that a channel is smooth within it.
+   *
+   * @param smooth how many steps of it the channel is longer than
+   */
+  void evaluate(ChannelDistribution channel, double smooth) {
     for (int j = 0; j < pairs; j++) {
-      channel.errorMoments(low, levels, steps[j], offsets[j], moments);
+      if (channel.isLongerThan(smooth, steps[j])) {
+        channel.smoothErrorMoments(low, levels, steps[j], offsets[j], moments);
+      } else {
+        channel.errorMoments(low, levels, steps[j], offsets[j], moments);
+      }
       means[j] = moments[0];
       squares[j] = moments[1];
     }

@@ -9,7 +9,8 @@ package org.noisyquant.search;
  * <p>The first round looks at a whole period of the rounding error (one step) where the channel
  * fits into the levels, at the place that other channels ask for, else at all places from which it
  * is clipped at one side only or at both; further rounds look around the best so far, until offsets
- * are close.
+ * are close. For a channel of many steps these rounds see its clipping only, and a last one where
+ * its values lie between levels.
  *
  * <p>Mutable, not thread-safe.
  */
@@ -29,11 +30,14 @@ final class OffsetSearch {
    */
   private static final int WIDE = 64;
 
-  private static final int OFFSETS_OF_WIDE = 4;
   private static final float RESOLUTION_OF_WIDE = 0.5f;
+  private static final int PHASES_OF_WIDE = 4;
 
   private final int offsetsOfRound;
   private final float resolution;
+
+  /** Places between levels that are compared for a channel of many steps. */
+  private final int phasesOfWide;
 
   private final boolean biasCorrection;
   private final int levels;
@@ -65,11 +69,12 @@ final class OffsetSearch {
       int bits, boolean biasCorrection, UnseenValues unseen, int capacity, int offsetsOfRound) {
     this.offsetsOfRound = offsetsOfRound;
     resolution = 1f / (offsetsOfRound - 1);
+    phasesOfWide = offsetsOfRound == FINE ? PHASES_OF_WIDE : 1;
     this.unseen = unseen;
     this.biasCorrection = biasCorrection;
     levels = 1 << bits;
     low = -(1 << (bits - 1));
-    moments = new ErrorMoments(bits, capacity * (offsetsOfRound + 1));
+    moments = new ErrorMoments(bits, capacity * offsetsOfRound);
     offsets = new float[capacity];
     costs = new float[capacity];
     compared = new float[capacity];
@@ -89,17 +94,34 @@ final class OffsetSearch {
       compared[j] = Float.POSITIVE_INFINITY;
       firstRound(channel, steps[j], j);
     }
-    int without = moments.size();
+    takeBest(channel, WIDE);
+    while (narrowerRound(channel, steps, count)) {
+      takeBest(channel, WIDE);
+    }
+    betweenLevels(channel, steps, count);
+    moments.clear();
     for (int j = 0; j < count; j++) {
       moments.add(steps[j], 0f);
     }
-    takeBest(channel, without);
+    moments.evaluate(channel);
     for (int j = 0; j < count; j++) {
-      plain[j] = pairCost(without + j);
+      plain[j] = pairCost(j);
     }
-    while (narrowerRound(channel, steps, count)) {
-      takeBest(channel, moments.size());
+  }
+
+  /** Where a channel of many steps lies between levels, and what that costs. */
+  private void betweenLevels(ChannelDistribution channel, float[] steps, int count) {
+    moments.clear();
+    for (int j = 0; j < count; j++) {
+      if (isWide(channel, steps[j])) {
+        compared[j] = Float.POSITIVE_INFINITY;
+        for (int k = 0; k < phasesOfWide; k++) {
+          owners[moments.size()] = j;
+          moments.add(steps[j], offsets[j] + k * steps[j] / phasesOfWide);
+        }
+      }
     }
+    takeBest(channel, Double.POSITIVE_INFINITY);
   }
 
   /** Looks closer where offsets are still far apart; whether there was anything left to do. */
@@ -126,26 +148,24 @@ final class OffsetSearch {
     float highest = (low + levels - 1) * step - channel.maximum();
     float from;
     float to;
-    int count = offsetsOfRound;
     if (highest - lowest >= step) {
       // The channel fits: one period, where there is most room for other values.
       float centre = roomiest(lowest + step / 2, highest - step / 2, step);
       from = centre - step / 2;
       to = centre + step / 2;
-      count = isWide(channel, step) ? OFFSETS_OF_WIDE : count;
     } else {
       from = Math.min(lowest, highest) - step / 2;
       to = Math.max(lowest, highest) + step / 2;
     }
-    spacing[j] = (to - from) / count;
-    for (int k = 0; k < count; k++) {
+    spacing[j] = (to - from) / offsetsOfRound;
+    for (int k = 0; k < offsetsOfRound; k++) {
       owners[moments.size()] = j;
       moments.add(step, from + (k + 0.5f) * spacing[j]);
     }
   }
 
   private static boolean isWide(ChannelDistribution channel, float step) {
-    return channel.maximum() - channel.minimum() > WIDE * step;
+    return channel.isLongerThan(WIDE, step);
   }
 
   /** The offset of an interval from which least of the unseen values is clipped. */
@@ -172,9 +192,9 @@ final class OffsetSearch {
     return unseen.clipping(low * step - offset, (low + levels - 1) * step - offset);
   }
 
-  private void takeBest(ChannelDistribution channel, int count) {
-    moments.evaluate(channel);
-    for (int pair = 0; pair < count; pair++) {
+  private void takeBest(ChannelDistribution channel, double smooth) {
+    moments.evaluate(channel, smooth);
+    for (int pair = 0; pair < moments.size(); pair++) {
       int j = owners[pair];
       float cost = pairCost(pair);
       float with = cost + clipping(moments.offset(pair), moments.step(pair));

@@ -1,6 +1,7 @@
 package org.noisyquant.search;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.List;
@@ -70,6 +71,54 @@ class ChannelDistributionTest {
         }
       }
     }
+  }
+
+  @Test
+  void theSmoothEstimateIsTheErrorWhereStepsAreSmall() {
+    Random random = new Random(1);
+    for (Shape shape : Shape.values()) {
+      ChannelDistribution channel = ChannelDistribution.of(density(values(shape)));
+      double range = channel.maximum() - channel.minimum();
+      for (int j = 0; j < 60; j++) {
+        // From what holds the range at 8 bits to a third of it, clipped at either side.
+        double step = range / 255 / (1 + 2 * random.nextDouble());
+        double offset = -channel.mean() + 60 * step * random.nextGaussian();
+        double[] smooth = new double[2];
+
+        channel.smoothErrorMoments(-128, 256, step, offset, smooth);
+
+        double[] exact = errorMoments(channel, 8, step, offset);
+        String what = shape + ", step " + step + ", offset " + offset;
+        assertThat(smooth[0]).as(what).isEqualTo(exact[0], within(step / 20));
+        assertThat(smooth[1])
+            .as(what)
+            .isEqualTo(exact[1], within(0.03 * exact[1] + 0.2 * step * step / 12));
+      }
+    }
+  }
+
+  @Test
+  void theSmoothEstimateOfLevelsThatAllLieBesideTheValues() {
+    ChannelDistribution channel = ChannelDistribution.of(density(5f, 6f, 7f));
+    double[] moments = new double[2];
+
+    // Levels −128 … 127 are below and then, from 128 on, above: all is clipped to the nearest.
+    channel.smoothErrorMoments(-128, 256, 1.0 / 64, 0, moments);
+    assertThat(moments[0]).isEqualTo(127 / 64.0 - 6, within(0.01));
+    assertThat(moments[1]).isEqualTo(Math.pow(127 / 64.0 - 6, 2) + 2 / 3.0, within(0.05));
+
+    channel.smoothErrorMoments(-128, 256, 1.0 / 64, -12, moments);
+    assertThat(moments[0]).isEqualTo(10 - 6, within(0.01));
+    assertThat(moments[1]).isEqualTo(16 + 2 / 3.0, within(0.05));
+  }
+
+  @Test
+  void aConstantChannelHasNoSmoothEstimate() {
+    ChannelDistribution channel = ChannelDistribution.of(density(1.25f, 1.25f));
+
+    assertThat(channel.isLongerThan(0, 1)).isFalse();
+    assertThatIllegalStateException()
+        .isThrownBy(() -> channel.smoothErrorMoments(-128, 256, 0.1, 0, new double[2]));
   }
 
   @Test

@@ -50,6 +50,25 @@ class ErrorMomentsTest {
   }
 
   @Test
+  void smallStepsMayBeEstimatedAndOthersAreNot() {
+    ChannelDistribution channel = channel(TestSite.of(Shape.GAUSSIAN, 1, 1, 3000, 3).values(0));
+    float range = channel.maximum() - channel.minimum();
+    ErrorMoments exact = new ErrorMoments(8, 2);
+    ErrorMoments rough = new ErrorMoments(8, 2);
+    for (ErrorMoments moments : List.of(exact, rough)) {
+      moments.add(range / 200, 0.01f);
+      moments.add(range / 50, 0.01f);
+    }
+    exact.evaluate(channel);
+    rough.evaluate(channel, 64);
+
+    assertThat(rough.square(0)).isNotEqualTo(exact.square(0));
+    assertThat(rough.square(0)).isEqualTo(exact.square(0), within(0.05f * exact.square(0)));
+    assertThat(rough.square(1)).isEqualTo(exact.square(1));
+    assertThat(rough.mean(1)).isEqualTo(exact.mean(1));
+  }
+
+  @Test
   void halvesRoundToEven() {
     ErrorMoments moments = new ErrorMoments(4, 2);
     moments.add(1f, 0f);

@@ -100,6 +100,46 @@ class OffsetSearchTest {
   }
 
   @Test
+  void findsWhatBruteForceFindsAmongHundredsOfLevels() {
+    SoftAssertions softly = new SoftAssertions();
+    for (Shape shape : Shape.values()) {
+      float[] values = TestSite.of(shape, 1, 1, 400, 21).values(0);
+      float widest = TestSite.ofChannels(values).largest() / 127;
+      for (boolean corrected : new boolean[] {true, false}) {
+        float[] steps = {widest, 0.6f * widest, 0.3f * widest};
+        OffsetSearch search = search(8, corrected, values, steps);
+        for (int j = 0; j < steps.length; j++) {
+          double found = exactCost(8, corrected, values, steps[j], search.offset(j));
+          double least = bruteForce(8, corrected, values, steps[j]);
+          // Few values are not spread evenly over the places between levels.
+          softly
+              .assertThat(found)
+              .as("%s, corrected: %s, step %d", shape, corrected, j)
+              .isLessThan(1.01 * least + 0.15 * steps[j] * steps[j] / 12);
+        }
+      }
+    }
+    softly.assertAll();
+  }
+
+  @Test
+  void whatItCostsAmongHundredsOfLevelsIsNotAnEstimate() {
+    // Half of the values lie on one point: what they cost hangs on where it is between levels.
+    float[] values = gaussians(2000, 0, 1);
+    for (int i = 0; i < values.length; i += 2) {
+      values[i] = 0.25f;
+    }
+    OffsetSearch search = search(8, true, values, 0.1f);
+    double exact = exactCost(8, true, values, 0.1f, search.offset(0));
+
+    assertThat((double) search.cost(0)).isEqualTo(exact, within(0.1 * exact));
+    assertThat(exact).isLessThan(0.8 * 0.01 / 12);
+    double plain = exactCost(8, true, values, 0.1f, 0);
+    assertThat((double) search.plainCost(0)).isEqualTo(plain, within(0.05 * plain));
+    assertThat(plain).isGreaterThan(1.5 * 0.01 / 12);
+  }
+
+  @Test
   void theCostIsThatOfTheOffset() {
     float[] values = TestSite.of(Shape.GELU, 1, 1, 3000, 21).values(0);
     for (boolean corrected : new boolean[] {true, false}) {
