@@ -1,14 +1,16 @@
 package org.noisyquant.quant;
 
+import java.util.ArrayList;
+import java.util.List;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.stats.CodeProducts;
 import org.noisyquant.stats.InputMoments;
 
 /**
- * Quantizes a site's inputs and sums their moments: E over weighted tokens of z = q(x + N) − N and
- * of x, see {@link InputMoments}. Tokens are kept as bytes until there are enough for a product to
- * be worth its call. Mutable, not thread-safe.
+ * Quantizes a site's inputs in one or several ways and sums the moments of each: E over weighted
+ * tokens of z = q(x + N) − N and of x, see {@link InputMoments}. Tokens are kept as bytes until
+ * there are enough for a product to be worth its call. Mutable, not thread-safe.
  */
 public final class MomentsCollector {
   /** So many that adding a product's result to the sums takes no more time than the product. */
@@ -19,11 +21,11 @@ public final class MomentsCollector {
   /** How far a magnitude may be above what it was when statistics were taken. */
   private static final float HEADROOM = 1.001f;
 
-  private final NoisyQuantizer quantizer;
+  private final List<NoisyQuantizer> quantizers;
   private final int channels;
   private final float[] perUnit;
   private final CodeProducts products;
-  private final InputMoments moments;
+  private final List<InputMoments> moments = new ArrayList<>();
   private final Block ordinary;
   private final Block special;
   private final float[] row;
@@ -34,12 +36,16 @@ public final class MomentsCollector {
 
   /** Tokens of one weight. */
   private static final class Block {
-    private final byte[] a;
+    /** For each quantizer [tokens, columns]. */
+    private final byte[][] a;
+
+    private final int capacity;
     private int tokens;
     private double weight = 1;
 
-    Block(int capacity, int columns) {
-      a = new byte[capacity * columns];
+    Block(int quantizers, int capacity, int columns) {
+      this.capacity = capacity;
+      a = new byte[quantizers][capacity * columns];
     }
   }
 
@@ -47,27 +53,32 @@ public final class MomentsCollector {
    * Prepares sums of no token.
    *
    * @param site topological index of the site
-   * @param quantizer q and N
+   * @param quantizers q and N, one or several of as many channels
    * @param absMax largest |x| of each channel [channels], a thousandth more is allowed
    * @param cross whether E[z_i·x_j] is wanted
    * @param products multiplies
    */
   public MomentsCollector(
-      int site, NoisyQuantizer quantizer, float[] absMax, boolean cross, CodeProducts products) {
-    this.quantizer = quantizer;
+      int site,
+      List<NoisyQuantizer> quantizers,
+      float[] absMax,
+      boolean cross,
+      CodeProducts products) {
+    this.quantizers = List.copyOf(quantizers);
     this.products = products;
-    channels = quantizer.channels();
+    channels = absMax.length;
     float[] units = units(absMax);
     perUnit = new float[channels];
     for (int c = 0; c < channels; c++) {
       perUnit[c] = 1 / units[c];
     }
-    moments =
-        InputMoments.empty(
-            site, cross, new InputMoments.Scales(quantizer.steps(), quantizer.noise(), units));
+    for (NoisyQuantizer q : quantizers) {
+      moments.add(
+          InputMoments.empty(site, cross, new InputMoments.Scales(q.steps(), q.noise(), units)));
+    }
     int columns = InputMoments.columns(channels);
-    ordinary = new Block(TOKENS_AT_ONCE, columns);
-    special = new Block(SPECIAL_AT_ONCE, columns);
+    ordinary = new Block(quantizers.size(), TOKENS_AT_ONCE, columns);
+    special = new Block(quantizers.size(), SPECIAL_AT_ONCE, columns);
     row = new float[channels];
     levels = new float[channels];
     codes = new byte[channels];
@@ -76,7 +87,7 @@ public final class MomentsCollector {
   }
 
   /**
-   * Bytes that a collector takes on the heap.
+   * Bytes that a collector takes on the heap for each quantizer.
    *
    * @param channels C
    * @param cross whether with E[z_i·x_j]
@@ -106,27 +117,31 @@ public final class MomentsCollector {
     }
   }
 
-  /** The moments of all tokens so far; more may be added and the moments then taken again. */
-  public InputMoments moments() {
+  /**
+   * The moments of all tokens so far, in the order of the quantizers; more may be added and the
+   * moments then taken again.
+   */
+  public List<InputMoments> moments() {
     flush(ordinary);
     flush(special);
-    return moments;
+    return List.copyOf(moments);
   }
 
   private void add(float[] x, int token, Block block) {
-    int columns = InputMoments.columns(channels);
-    byte[] a = block.a;
-    int start = block.tokens * columns;
+    int start = block.tokens * InputMoments.columns(channels);
     System.arraycopy(x, token * channels, row, 0, channels);
-    quantizer.levels(row, levels);
-    toBytes(levels, codes);
     split(row, perUnit, high, low);
-    a[start] = 1;
-    System.arraycopy(codes, 0, a, start + 1, channels);
-    System.arraycopy(high, 0, a, start + 1 + channels, channels);
-    System.arraycopy(low, 0, a, start + 1 + 2 * channels, channels);
+    for (int k = 0; k < block.a.length; k++) {
+      byte[] a = block.a[k];
+      quantizers.get(k).levels(row, levels);
+      toBytes(levels, codes);
+      a[start] = 1;
+      System.arraycopy(codes, 0, a, start + 1, channels);
+      System.arraycopy(high, 0, a, start + 1 + channels, channels);
+      System.arraycopy(low, 0, a, start + 1 + 2 * channels, channels);
+    }
     block.tokens++;
-    if (block.tokens * columns == a.length) {
+    if (block.tokens == block.capacity) {
       flush(block);
     }
   }
@@ -147,7 +162,9 @@ public final class MomentsCollector {
   }
 
   private void flush(Block block) {
-    moments.add(block.a, block.tokens, block.weight, products);
+    for (int k = 0; k < block.a.length; k++) {
+      moments.get(k).add(block.a[k], block.tokens, block.weight, products);
+    }
     block.tokens = 0;
   }
 
@@ -175,7 +192,7 @@ public final class MomentsCollector {
       if (!Float.isFinite(largest[c])) {
         throw new NoisyQuantException(
             ErrorCode.NON_FINITE_ACTIVATION,
-            "site " + moments.site() + ": activation is " + largest[c] + " in channel " + c);
+            "site " + moments.get(0).site() + ": activation is " + largest[c] + " in channel " + c);
       }
       if (largest[c] * perUnit[c] > InputMoments.MAX_INPUT) {
         throw new NoisyQuantException(
@@ -183,7 +200,7 @@ public final class MomentsCollector {
             String.format(
                 "site %d: |%s| in channel %d exceeds what the moments are made for; please report"
                     + " this",
-                moments.site(), largest[c], c));
+                moments.get(0).site(), largest[c], c));
       }
     }
   }

@@ -2,6 +2,7 @@ package org.noisyquant.bench;
 
 import java.lang.management.ManagementFactory;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.noisyquant.quant.Gptq;
 import org.noisyquant.quant.LinearQuantizer;
@@ -100,7 +101,7 @@ public final class WeightBenchmark {
     Arrays.fill(absMax, 30f);
     UniformQuantizer quantizer = new UniformQuantizer(BITS, 0.5f);
     return new MomentsCollector(
-        0, NoisyQuantizer.uniform(quantizer, new float[channels]), absMax, true, run);
+        0, List.of(NoisyQuantizer.uniform(quantizer, new float[channels])), absMax, true, run);
   }
 
   private static void weights(MomentsRunner runner, int channels, int outputs) {
@@ -109,7 +110,7 @@ public final class WeightBenchmark {
     for (int image = 0; image < 64; image++) {
       collector.add(activations(channels, TOKENS, 2 + image), TOKENS, 0, 1);
     }
-    InputMoments moments = collector.moments();
+    InputMoments moments = collector.moments().get(0);
     Random random = new Random(channels);
     float[] weight = new float[channels * outputs];
     for (int i = 0; i < weight.length; i++) {

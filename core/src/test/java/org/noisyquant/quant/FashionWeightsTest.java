@@ -85,14 +85,14 @@ class FashionWeightsTest {
       MomentsCollector collector =
           new MomentsCollector(
               site.index(),
-              NoisyQuantizer.uniform(quantizer, new float[site.channels()]),
+              List.of(NoisyQuantizer.uniform(quantizer, new float[site.channels()])),
               channelAbsMax,
               true,
               runner.newRun());
       for (float[] x : calibration) {
         collector.add(x, x.length / site.channels(), 0, 1);
       }
-      moments = collector.moments();
+      moments = collector.moments().get(0);
     }
 
     /** Mean squared error of the layer's output on the other images. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.noisyquant.error.NoisyQuantException;
@@ -398,7 +399,7 @@ class LinearQuantizerTest {
     MomentsCollector collector =
         new MomentsCollector(
             3,
-            new NoisyQuantizer(4, steps, scaledNoise, scaledNoise),
+            List.of(new NoisyQuantizer(4, steps, scaledNoise, scaledNoise)),
             absMax,
             true,
             new PlainCodeProducts());
@@ -406,7 +407,7 @@ class LinearQuantizerTest {
       float[] token = Arrays.copyOfRange(values, t * CHANNELS, (t + 1) * CHANNELS);
       collector.add(token, 1, tokenWeight(t) == 1 ? 0 : 1, tokenWeight(t));
     }
-    return collector.moments();
+    return collector.moments().get(0);
   }
 
   private static float tokenWeight(int token) {

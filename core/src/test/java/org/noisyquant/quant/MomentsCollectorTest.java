@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.noisyquant.error.ErrorCode;
@@ -43,7 +44,7 @@ class MomentsCollectorTest {
         }
       }
 
-      InputMoments m = collector(bits, 0, IMAGES, true).moments();
+      InputMoments m = collector(bits, 0, IMAGES, true).moments().get(0);
 
       double weight = expected[2 * CHANNELS][2 * CHANNELS];
       assertThat(m.weight()).isEqualTo(weight);
@@ -64,20 +65,20 @@ class MomentsCollectorTest {
 
   @Test
   void theBytesDoNotDependOnHowImagesAreGrouped() {
-    InputMoments some = collector(4, 0, 2, true).moments();
-    some.merge(collector(4, 2, IMAGES, true).moments());
+    InputMoments some = collector(4, 0, 2, true).moments().get(0);
+    some.merge(collector(4, 2, IMAGES, true).moments().get(0));
 
-    assertThat(some.toBytes()).isEqualTo(collector(4, 0, IMAGES, true).moments().toBytes());
+    assertThat(some.toBytes()).isEqualTo(collector(4, 0, IMAGES, true).moments().get(0).toBytes());
   }
 
   @Test
   void momentsTakenInBetweenChangeNothing() {
     MomentsCollector collector = collector(4, 0, 2, true);
-    collector.moments();
+    collector.moments().get(0);
     collector.add(values(2), TOKENS, 2, 2.5);
 
-    assertThat(collector.moments().toBytes())
-        .isEqualTo(collector(4, 0, 3, true).moments().toBytes());
+    assertThat(collector.moments().get(0).toBytes())
+        .isEqualTo(collector(4, 0, 3, true).moments().get(0).toBytes());
   }
 
   @Test
@@ -87,11 +88,32 @@ class MomentsCollectorTest {
     MomentsCollector second = collector(4, 0, 0, true);
     second.add(values(1), TOKENS, 2, 0.5);
 
-    InputMoments expected = collector(4, 0, 1, true).moments();
-    expected.merge(second.moments());
+    InputMoments expected = collector(4, 0, 1, true).moments().get(0);
+    expected.merge(second.moments().get(0));
 
-    assertThat(both.moments().toBytes()).isEqualTo(expected.toBytes());
+    assertThat(both.moments().get(0).toBytes()).isEqualTo(expected.toBytes());
     assertThat(expected.weight()).isEqualTo(2 * (TOKENS - 2) + 2 * 2.5 + 2 * 0.5);
+  }
+
+  @Test
+  void severalQuantizersHaveTheMomentsOfEachAlone() {
+    float[] absMax = new float[CHANNELS];
+    Arrays.fill(absMax, ABS_MAX);
+    for (boolean cross : new boolean[] {true, false}) {
+      MomentsCollector together =
+          new MomentsCollector(
+              3, List.of(quantizer(4), quantizer(6)), absMax, cross, new PlainCodeProducts());
+      for (int image = 0; image < IMAGES; image++) {
+        together.add(values(image), TOKENS, 2, 2.5);
+      }
+      List<InputMoments> moments = together.moments();
+
+      assertThat(moments).hasSize(2);
+      for (int k = 0; k < 2; k++) {
+        assertThat(moments.get(k).toBytes())
+            .isEqualTo(collector(4 + 2 * k, 0, IMAGES, cross).moments().get(0).toBytes());
+      }
+    }
   }
 
   @Test
@@ -117,15 +139,15 @@ class MomentsCollectorTest {
     MomentsCollector collector =
         new MomentsCollector(
             3,
-            NoisyQuantizer.uniform(new UniformQuantizer(4, 0.25f), new float[2]),
+            List.of(NoisyQuantizer.uniform(new UniformQuantizer(4, 0.25f), new float[2])),
             absMax,
             true,
             new PlainCodeProducts());
 
     collector.add(new float[] {0.5f, 1e-8f}, 1, 0, 1);
 
-    assertThat(collector.moments().inputMean(0)).isCloseTo(0.5, within(1e-4));
-    assertThat(collector.moments().inputMean(1)).isCloseTo(0, within(1e-7));
+    assertThat(collector.moments().get(0).inputMean(0)).isCloseTo(0.5, within(1e-4));
+    assertThat(collector.moments().get(0).inputMean(1)).isCloseTo(0, within(1e-7));
   }
 
   @Test
@@ -133,15 +155,15 @@ class MomentsCollectorTest {
     MomentsCollector collector =
         new MomentsCollector(
             3,
-            NoisyQuantizer.uniform(new UniformQuantizer(4, 1f), new float[1]),
+            List.of(NoisyQuantizer.uniform(new UniformQuantizer(4, 1f), new float[1])),
             new float[1],
             true,
             new PlainCodeProducts());
 
     collector.add(new float[3], 3, 0, 1);
 
-    assertThat(collector.moments().quantizedMoment(0, 0)).isZero();
-    assertThat(collector.moments().crossMoment(0, 0)).isZero();
+    assertThat(collector.moments().get(0).quantizedMoment(0, 0)).isZero();
+    assertThat(collector.moments().get(0).crossMoment(0, 0)).isZero();
   }
 
   private static void assertRefused(float[] x, ErrorCode code, String what) {
@@ -151,14 +173,14 @@ class MomentsCollectorTest {
         .isThrownBy(() -> collector.add(x, TOKENS, 0, 1))
         .withMessageContaining(what)
         .satisfies(e -> assertThat(e.code()).isEqualTo(code));
-    assertThat(collector.moments().tokens()).isZero();
+    assertThat(collector.moments().get(0).tokens()).isZero();
   }
 
   private static MomentsCollector collector(int bits, int from, int to, boolean cross) {
     float[] absMax = new float[CHANNELS];
     Arrays.fill(absMax, ABS_MAX);
     MomentsCollector collector =
-        new MomentsCollector(3, quantizer(bits), absMax, cross, new PlainCodeProducts());
+        new MomentsCollector(3, List.of(quantizer(bits)), absMax, cross, new PlainCodeProducts());
     for (int image = from; image < to; image++) {
       collector.add(values(image), TOKENS, 2, 2.5);
     }

@@ -44,16 +44,15 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
       new StructType().add("key", DataTypes.IntegerType).add("moments", DataTypes.BinaryType);
 
   /**
-   * A site and a variant of it, in one pass.
+   * A site and its variants, in one pass.
    *
-   * @param tap position among the sites of this pass's model
    * @param position in the plan
    */
   private record Task(
-      int tap, int position, Variant variant, NoisyQuantizer quantizer, float[] absMax)
+      int position, List<Variant> variants, List<NoisyQuantizer> quantizers, float[] absMax)
       implements Serializable {
-    int key() {
-      return new SiteKey(position, variant).number();
+    int key(int k) {
+      return new SiteKey(position, variants.get(k)).number();
     }
   }
 
@@ -71,17 +70,13 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
     for (List<Integer> group : SiteGroups.of(bytes, weights.rules().memory())) {
       TappedModel some = tapped.only(group.stream().map(tapped.sites()::get).toList());
       List<Task> tasks = new ArrayList<>();
-      for (int tap = 0; tap < group.size(); tap++) {
-        int position = group.get(tap);
-        for (Variant variant : variants(decisions.get(position))) {
-          tasks.add(
-              new Task(
-                  tap,
-                  position,
-                  variant,
-                  variant.of(decisions.get(position)).quantizer(),
-                  summaries.get(position).channelAbsMax()));
-        }
+      for (int position : group) {
+        SiteDecision decision = decisions.get(position);
+        List<Variant> variants = variants(decision);
+        List<NoisyQuantizer> quantizers =
+            variants.stream().map(variant -> variant.of(decision).quantizer()).toList();
+        tasks.add(
+            new Task(position, variants, quantizers, summaries.get(position).channelAbsMax()));
       }
       all.addAll(pass(images, spark, some, tasks, decisions));
     }
@@ -154,15 +149,20 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
     private final List<MomentsCollector> sums = new ArrayList<>();
     private float[] chosen = new float[0];
 
+    /**
+     * Prepares sums.
+     *
+     * @param tasks in the order of the sites
+     */
     PartitionMoments(TappedModel some, List<Task> tasks, MomentsRunner.Run products) {
       this.some = some;
       this.tasks = tasks;
-      for (Task task : tasks) {
-        ActivationSite site = some.sites().get(task.tap()).site();
+      for (int tap = 0; tap < tasks.size(); tap++) {
+        Task task = tasks.get(tap);
         sums.add(
             new MomentsCollector(
-                site.index(),
-                task.quantizer(),
+                some.sites().get(tap).site().index(),
+                task.quantizers(),
                 task.absMax(),
                 weights.rules().compensation(),
                 products));
@@ -177,20 +177,24 @@ record MomentsStage(TappedModel tapped, WeightStage weights, TokenSample tokens)
       }
       int special = tokens.special(site.prefixTokens(), count);
       int rows = tokens.choose(image.digest(), site.index(), x, count, channels, special, chosen);
-      for (int k = 0; k < tasks.size() && rows > 0; k++) {
-        if (tasks.get(k).tap() == tap) {
-          sums.get(k).add(chosen, rows, special, tokens.specialWeight(count));
-        }
+      if (rows > 0) {
+        sums.get(tap).add(chosen, rows, special, tokens.specialWeight(count));
       }
     }
 
     /** The moments of all tokens, serialized one at a time, as Spark asks for them. */
     Iterator<Row> rows() {
+      List<Integer> keys = new ArrayList<>();
       List<InputMoments> moments = new ArrayList<>();
-      sums.forEach(collector -> moments.add(collector.moments()));
-      sums.clear();
-      return IntStream.range(0, moments.size())
-          .mapToObj(k -> RowFactory.create(tasks.get(k).key(), moments.set(k, null).toBytes()))
+      for (int tap = 0; tap < tasks.size(); tap++) {
+        List<InputMoments> ofSite = sums.set(tap, null).moments();
+        for (int k = 0; k < ofSite.size(); k++) {
+          keys.add(tasks.get(tap).key(k));
+          moments.add(ofSite.get(k));
+        }
+      }
+      return IntStream.range(0, keys.size())
+          .mapToObj(k -> RowFactory.create(keys.get(k), moments.set(k, null).toBytes()))
           .map(Row.class::cast)
           .iterator();
     }

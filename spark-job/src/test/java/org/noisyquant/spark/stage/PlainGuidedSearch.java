@@ -242,7 +242,7 @@ final class PlainGuidedSearch {
     MomentsCollector collector =
         new MomentsCollector(
             plan.site().index(),
-            quantizer,
+            List.of(quantizer),
             absMax,
             settings.weights().compensation(),
             products.newRun());
@@ -254,7 +254,7 @@ final class PlainGuidedSearch {
         collector.add(x, rows, special, sample.specialWeight(image.tokens()));
       }
     }
-    return collector.moments();
+    return collector.moments().get(0);
   }
 
   private TokenSample sample(double fraction, long salt, SearchSettings search) {
