@@ -70,6 +70,16 @@ public record SiteDecision(
         dropped);
   }
 
+  /** Decides on what is predicted for the calibration part. */
+  public static SiteDecision predicted(SiteShortlist list) {
+    List<CandidateLoss> losses = new ArrayList<>();
+    losses.add(new CandidateLoss(list.minMax().predicted(), Double.NaN));
+    for (SiteChoice choice : list.choices()) {
+      losses.add(new CandidateLoss(choice.predicted(), Double.NaN));
+    }
+    return of(list, losses);
+  }
+
   /** The decision that the paper's searches came to. */
   public static SiteDecision of(SiteSolution solution, SiteQuantizer site) {
     return new SiteDecision(

@@ -52,6 +52,19 @@ class SiteDecisionTest {
   }
 
   @Test
+  void withoutImagesTheLowestPredictionWins() {
+    SiteChoice better =
+        SiteChoice.of(NoiseKind.OPTIMIZED, optimized.candidate(), SITE, optimized.quantizer(), 0.5);
+    SiteDecision decision = SiteDecision.predicted(list(plain, better, uniform));
+
+    assertThat(decision.chosen().choice()).isSameAs(better);
+    assertThat(decision.chosen().loss()).isEqualTo(new CandidateLoss(0.5, Double.NaN));
+    assertThat(decision.baseline().choice()).isSameAs(plain);
+    assertThat(decision.minMax().loss()).isEqualTo(new CandidateLoss(1, Double.NaN));
+    assertThat(decision.dropped()).isFalse();
+  }
+
+  @Test
   void theEarlierOfTwoEqualChoicesWins() {
     SiteDecision decision =
         SiteDecision.of(

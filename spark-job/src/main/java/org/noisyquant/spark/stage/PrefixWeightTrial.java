@@ -13,6 +13,7 @@ import org.noisyquant.evaluate.EvaluationResult;
 import org.noisyquant.export.QuantizedModelWriter;
 import org.noisyquant.onnx.OnnxFile;
 import org.noisyquant.onnx.SiteFolds;
+import org.noisyquant.search.NoiseKind;
 import org.noisyquant.search.SiteDecision;
 import org.noisyquant.search.SiteShortlist;
 import org.noisyquant.spark.stage.EvaluateStage.Subject;
@@ -23,9 +24,11 @@ import org.slf4j.LoggerFactory;
 /**
  * Measures what a class, distillation or register token is to count against a patch token. How much
  * of a network's output hangs on these few tokens is nothing that an error at one site shows. So
- * the sites are solved on their statistics with and without a weight, and the models that come of
- * it are compared with FP32 on held-out images. The weight is given up where the 95 % interval of
- * the paired difference of the KL divergences says that without it the model is closer.
+ * the sites are solved on their statistics with and without a weight, and the models of what is
+ * predicted to be best are compared with FP32 on held-out images. The weight is given up where the
+ * 95 % interval of the paired difference of the KL divergences says that without it the model is
+ * closer. Without it uniform draws are not looked at beside optimized offsets, which are predicted
+ * to be better: should the weight be given up, the sites are solved once more.
  */
 final class PrefixWeightTrial {
   /** Taken unless the images speak against it: what networks need that classify by a token. */
@@ -58,7 +61,7 @@ final class PrefixWeightTrial {
    *
    * @param weight the one that is taken
    * @param lists what the sites were solved to with the weight, in their order; null if they were
-   *     not
+   *     not, or not completely
    */
   record Outcome(double weight, ArrayList<SiteShortlist> lists) implements Serializable {
     static Outcome unmeasured(double weight) {
@@ -116,7 +119,13 @@ final class PrefixWeightTrial {
       List<Row> passed,
       Checkpoints checkpoints) {
     long start = System.nanoTime();
-    List<List<SolveStage.Predicted>> solved = solve.predict(statistics, WEIGHTS);
+    SearchSettings usual = settings.search().withPrefixWeight(USUAL);
+    SearchSettings none = usual.withPrefixWeight(NONE);
+    boolean complete = none.noise() != NoiseKind.OPTIMIZED;
+    List<List<SiteShortlist>> solved =
+        List.of(
+            solve.with(usual).run(statistics),
+            solve.with(complete ? none : none.withoutDraws()).run(statistics));
     List<Subject> models = new ArrayList<>();
     for (int w = 0; w < solved.size(); w++) {
       models.add(subject("a trial of prefix weight " + WEIGHTS.get(w), model(fp32, solved.get(w))));
@@ -136,9 +145,8 @@ final class PrefixWeightTrial {
     stage.release();
     int taken = evaluated.result().filter(result -> noneIsCloser(result)).isPresent() ? 1 : 0;
     evaluated.result().ifPresent(result -> log(result, WEIGHTS.get(taken), start));
-    ArrayList<SiteShortlist> lists = new ArrayList<>();
-    solved.get(taken).forEach(predicted -> lists.add(predicted.list()));
-    return new Outcome(WEIGHTS.get(taken), lists);
+    boolean reusable = taken == 0 || complete;
+    return new Outcome(WEIGHTS.get(taken), reusable ? new ArrayList<>(solved.get(taken)) : null);
   }
 
   private static boolean noneIsCloser(EvaluationResult result) {
@@ -161,9 +169,9 @@ final class PrefixWeightTrial {
     return new Subject(name, settings.model().graph().output(), model);
   }
 
-  private OnnxFile model(ShippedModel fp32, List<SolveStage.Predicted> solved) {
-    List<SiteDecision> decisions =
-        solved.stream().map(site -> SiteDecision.of(site.list(), site.losses())).toList();
+  /** The model of what is predicted to be best. */
+  private OnnxFile model(ShippedModel fp32, List<SiteShortlist> solved) {
+    List<SiteDecision> decisions = solved.stream().map(SiteDecision::predicted).toList();
     List<SiteWeights> weights =
         new WeightStage(fp32, settings.sites(), settings.weights().withoutMoments())
             .withoutMoments(spark, decisions, List.of(Variant.CHOSEN));

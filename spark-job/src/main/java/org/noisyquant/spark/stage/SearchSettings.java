@@ -51,4 +51,19 @@ public record SearchSettings(
         imageCount,
         tokenFraction);
   }
+
+  /** The same without uniform noise: clips only. */
+  SearchSettings withoutDraws() {
+    return new SearchSettings(
+        guided,
+        new CandidateGrid(grid.clips(), 1, 1),
+        objective,
+        noise,
+        fold,
+        channelRescale,
+        biasCorrection,
+        prefixWeight,
+        imageCount,
+        tokenFraction);
+  }
 }

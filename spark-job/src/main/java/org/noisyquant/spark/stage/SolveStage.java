@@ -65,41 +65,17 @@ record SolveStage(
 
   /** The same with predicted losses on both parts, in place of those that images would give. */
   List<Predicted> predict(StatisticsResult statistics) {
-    return predict(statistics, List.of(search.prefixWeight())).get(0);
-  }
-
-  /**
-   * The same with each of some weights of prefix tokens.
-   *
-   * @return for each weight, in the order of the sites
-   */
-  List<List<Predicted>> predict(StatisticsResult statistics, List<Double> prefixWeights) {
-    List<SolveStage> stages = new ArrayList<>();
-    prefixWeights.forEach(weight -> stages.add(withPrefixWeight(weight)));
-    List<List<Predicted>> bySite =
-        bySite(statistics)
-            .map(
-                (Function<Row, List<Predicted>>)
-                    row -> {
-                      SiteStatistics site = statistics(row);
-                      List<Predicted> lists = new ArrayList<>();
-                      stages.forEach(stage -> lists.add(stage.predict(site)));
-                      return lists;
-                    })
-            .collect();
-    return IntStream.range(0, stages.size())
-        .mapToObj(
-            w ->
-                bySite.stream()
-                    .map(lists -> lists.get(w))
-                    .sorted(Comparator.comparingInt(predicted -> predicted.list().site()))
-                    .toList())
+    return bySite(statistics)
+        .map((Function<Row, Predicted>) row -> predict(statistics(row)))
+        .collect()
+        .stream()
+        .sorted(Comparator.comparingInt(predicted -> predicted.list().site()))
         .toList();
   }
 
-  private SolveStage withPrefixWeight(double weight) {
-    return new SolveStage(
-        fp32, sites, rescalable, search.withPrefixWeight(weight), weights, weightErrorShare, seed);
+  /** The same sites, with other settings of the search. */
+  SolveStage with(SearchSettings other) {
+    return new SolveStage(fp32, sites, rescalable, other, weights, weightErrorShare, seed);
   }
 
   private static SiteStatistics statistics(Row row) {
