@@ -37,6 +37,17 @@ class PrefixWeightIT {
 
   private static Ended calibrate(
       String output, Path model, int bits, String preset, String weight, String... inputs) {
+    return calibrate(output, model, bits, preset, weight, 0.7, inputs);
+  }
+
+  private static Ended calibrate(
+      String output,
+      Path model,
+      int bits,
+      String preset,
+      String weight,
+      double heldOut,
+      String... inputs) {
     Path config = folder.resolve(output + ".conf");
     TestJob.write(
         config,
@@ -45,11 +56,11 @@ class PrefixWeightIT {
           preset = %s
           quantization { weightBits = %d, activationBits = %d, "include" = ["blocks.1.*", "blocks.4.*"] }
           search.prefixWeight = %s
-          images.heldOutFraction = 0.7
+          images.heldOutFraction = %s
           evaluation.bootstrapReplicates = 20
         }
         """
-            .formatted(preset, bits, bits, weight));
+            .formatted(preset, bits, bits, weight, heldOut));
     return run(output, "calibrate", model, List.of("--config", config.toString()), inputs);
   }
 
@@ -74,12 +85,12 @@ class PrefixWeightIT {
     return calibration.output().resolve("statistics");
   }
 
-  /** A folder with the images of a calibration that were held out. */
-  private static Path heldOut(Ended calibration) throws IOException {
-    Path target = Files.createDirectory(calibration.output().resolve("held-out"));
+  /** A folder with the images of one part of a calibration. */
+  private static Path part(Ended calibration, String part) throws IOException {
+    Path target = Files.createDirectory(calibration.output().resolve(part));
     String table = statistics(calibration).resolve("images.parquet").toString();
     for (Row row : LocalSpark.session().read().parquet(table).collectAsList()) {
-      if (row.getAs("part").equals("HELD_OUT")) {
+      if (row.getAs("part").equals(part)) {
         Path image = images.resolve(row.<String>getAs("name"));
         Files.copy(image, target.resolve(image.getFileName()));
       }
@@ -87,7 +98,7 @@ class PrefixWeightIT {
     return target;
   }
 
-  /** The model that is solved on the statistics of a calibration with a weight. */
+  /** The model that is solved with a weight on the statistics of a calibration. */
   private static String solved(Ended calibration, Path model, int bits, int weight)
       throws IOException {
     Ended solved =
@@ -128,16 +139,27 @@ class PrefixWeightIT {
     Path model = averaging();
     Ended measured =
         calibrate("bits-" + bits, model, bits, "balanced", "auto", "--images", images.toString());
+    // What held-out images tell about single sites is no part of it.
+    Ended alone =
+        calibrate(
+            "alone-" + bits,
+            model,
+            bits,
+            "balanced",
+            "20",
+            0,
+            "--images",
+            part(measured, "CALIBRATION").toString());
     Ended compared =
         run(
             "compared-" + bits,
             "evaluate",
             model,
-            List.of("--images", heldOut(measured).toString()),
+            List.of("--images", part(measured, "HELD_OUT").toString()),
             "--quantized",
-            solved(measured, model, bits, 20),
+            solved(alone, model, bits, 20),
             "--quantized",
-            solved(measured, model, bits, 1));
+            solved(alone, model, bits, 1));
     double high = compared.metrics().get("weight1.kl.difference.high").asDouble();
 
     assertThat(high < 0 ? 1.0 : 20.0).isEqualTo(expected);
@@ -147,7 +169,7 @@ class PrefixWeightIT {
   @Test
   void theUsualWeightIsGivenUpWhereHeldOutImagesShowThatTheModelIsCloserWithout()
       throws IOException {
-    assertTaken(5, 1);
+    assertTaken(8, 1);
   }
 
   @Test
@@ -156,15 +178,29 @@ class PrefixWeightIT {
     assertTaken(3, 20);
   }
 
-  @Test
-  void theResultIsThatOfTheWeightThatWasFound() throws IOException {
+  /** A calibration that measures the weight has the result of one with the weight it took. */
+  private static void assertResultOf(double weight, int bits, String preset) throws IOException {
     Path model = averaging();
-    Ended measured = calibrate("measured", model, 5, "best", "auto", "--images", images.toString());
-    String found = Double.toString(weight(measured));
-    Ended fixed = calibrate("fixed", model, 5, "best", found, "--images", images.toString());
+    String name = "measured-" + bits;
+    Ended measured = calibrate(name, model, bits, preset, "auto", "--images", images.toString());
+    String found = Double.toString(weight);
+    Ended fixed =
+        calibrate("fixed-" + bits, model, bits, preset, found, "--images", images.toString());
 
+    assertThat(weight(measured)).isEqualTo(weight);
     assertThat(measured.bytes("model.onnx")).isEqualTo(fixed.bytes("model.onnx"));
     assertThat(measured.bytes("baseline.onnx")).isEqualTo(fixed.bytes("baseline.onnx"));
     assertThat(measured.reproducible()).isEqualTo(fixed.reproducible());
+  }
+
+  @Test
+  void theResultIsThatOfTheUsualWeightWhereItStays() throws IOException {
+    assertResultOf(20, 5, "best");
+  }
+
+  @Test
+  @Tag("full")
+  void theResultIsThatWithoutAWeightWhereItIsGivenUp() throws IOException {
+    assertResultOf(1, 8, "balanced");
   }
 }
