@@ -229,10 +229,8 @@ final class ChannelDistribution {
       moments[1] += more * (centre - tabulatedMean);
     }
     double last = high * step - offset;
-    double over = maximum - last;
     moments[0] = last - step * moments[0] - tabulatedMean;
-    double square = belowMaximum + over * (2 * (tabulatedMean - maximum) + over);
-    moments[1] = Math.max(0, square - 2 * step * moments[1]);
+    moments[1] = Math.max(0, squareAround(last) - 2 * step * moments[1]);
   }
 
   /**
@@ -254,11 +252,15 @@ final class ChannelDistribution {
     double last = first + (levels - 1) * step;
     double[] below = integrals(first);
     double[] above = integrals(last);
-    double over = maximum - last;
-    double square = belowMaximum + over * (2 * (tabulatedMean - maximum) + over);
-    double clipped = below[2] + square / 2 - above[2];
+    double clipped = below[2] + squareAround(last) / 2 - above[2];
     moments[0] = below[1] - (tabulatedMean - last + above[1]);
     moments[1] = Math.max(0, 2 * clipped + step * step / 12 * (above[0] - below[0]));
+  }
+
+  /** E[(x − value)²]. */
+  private double squareAround(double value) {
+    double over = maximum - value;
+    return belowMaximum + over * (2 * (tabulatedMean - maximum) + over);
   }
 
   /** F, G and H at a value. */
@@ -267,9 +269,7 @@ final class ChannelDistribution {
       return new double[3];
     }
     if (value >= maximum) {
-      double over = value - maximum;
-      double second = belowMaximum / 2 + over * (maximum - tabulatedMean + over / 2);
-      return new double[] {1, value - tabulatedMean, second};
+      return new double[] {1, value - tabulatedMean, squareAround(value) / 2};
     }
     double place = (value - minimum) / width;
     int cell = Math.min(CELLS - 1, (int) place);

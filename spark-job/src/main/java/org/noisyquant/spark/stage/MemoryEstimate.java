@@ -22,7 +22,7 @@ import org.noisyquant.stats.InputMoments;
  *                           for them when they had none, activations between the taps
  *   statistics of a site    5140·C for each part and group of tokens: 1024 counts of 4 bytes and
  *                           as many recent ones of 1
- *   solving a site          its statistics, 12·C·O of weights, 33 kB of each channel
+ *   solving a site          its statistics, 12·C·O of weights, 34 kB of each channel
  *   the driver              F of heap, with the results of weights or while prefix weights are
  *                           compared F + 2·Q
  *   candidates              24·ΣC each, as a broadcast value and its blocks
@@ -58,7 +58,7 @@ final class MemoryEstimate {
   private static final int BETWEEN = 6;
 
   /** A channel's distribution, see ChannelDistribution. */
-  private static final long DISTRIBUTION = 33_000;
+  private static final long DISTRIBUTION = 34_000;
 
   /** Choices of a guided search for one site, at most, and bytes of each for a channel. */
   private static final int LISTED = 17;
