@@ -38,6 +38,9 @@ public enum ErrorCode {
       1,
       "executors were lost ({reason}): look at why in their logs; the same command goes on from"
           + " what was finished"),
+  /** A file system broke off in mid-answer, and its client did not ask again. */
+  CONNECTION_LOST(
+      1, "a connection was lost ({reason}); the same command goes on from what was finished"),
 
   /** A configuration key or command-line flag that does not exist. */
   UNKNOWN_KEY(

@@ -50,6 +50,9 @@ record Failure(ErrorCode code, String message) {
     patterns.put(
         ErrorCode.EXECUTOR_LOST,
         Pattern.compile("ExecutorLostFailure[^\n]*|Executor heartbeat timed out[^\n]*"));
+    patterns.put(
+        ErrorCode.CONNECTION_LOST,
+        Pattern.compile("Connection reset[^\n]*|Broken pipe|Premature end of [^\n]*"));
     return patterns;
   }
 

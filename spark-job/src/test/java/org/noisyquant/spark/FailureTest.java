@@ -80,6 +80,7 @@ class FailureTest {
           DISK_FULL | java.io.IOException: No space left on device
           EXECUTOR_LOST | ExecutorLostFailure (executor 0 exited caused by one of the running tasks) Reason: Command exited with code 134
           EXECUTOR_LOST | ExecutorLostFailure (executor 2 exited caused by one of the running tasks) Reason: Remote RPC client disassociated.
+          CONNECTION_LOST | java.io.UncheckedIOException: java.net.SocketException: Connection reset
           STOPPED | Job 3 cancelled because SparkContext was shut down
           STOPPED | java.lang.NullPointerException: Cannot invoke "org.apache.spark.sql.classic.SparkSession.sparkContext()" because the return value of "org.apache.spark.sql.execution.SparkPlan.session()" is null
           STOPPED | [SPARK_JOB_CANCELLED] Job 187 cancelled as part of cancellation of all jobs SQLSTATE: XXKDA
