@@ -2,6 +2,7 @@ package org.noisyquant.search;
 
 import java.io.Serializable;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -72,12 +73,9 @@ public record SiteDecision(
 
   /** Decides on what is predicted for the calibration part. */
   public static SiteDecision predicted(SiteShortlist list) {
-    List<CandidateLoss> losses = new ArrayList<>();
-    losses.add(new CandidateLoss(list.minMax().predicted(), Double.NaN));
-    for (SiteChoice choice : list.choices()) {
-      losses.add(new CandidateLoss(choice.predicted(), Double.NaN));
-    }
-    return of(list, losses);
+    double[] heldOut = new double[list.choices().size() + 1];
+    Arrays.fill(heldOut, Double.NaN);
+    return of(list, list.predicted(heldOut));
   }
 
   /** The decision that the paper's searches came to. */

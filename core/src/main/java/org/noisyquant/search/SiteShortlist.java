@@ -1,6 +1,7 @@
 package org.noisyquant.search;
 
 import java.io.Serializable;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -23,4 +24,19 @@ public record SiteShortlist(
     double[] spreads,
     SiteChoice minMax,
     List<SiteChoice> choices)
-    implements Serializable {}
+    implements Serializable {
+
+  /**
+   * What is predicted of min-max and then of the choices, in order.
+   *
+   * @param heldOut the same of the held-out part; NaN where there is none
+   */
+  public List<CandidateLoss> predicted(double[] heldOut) {
+    List<CandidateLoss> losses = new ArrayList<>();
+    losses.add(new CandidateLoss(minMax.predicted(), heldOut[0]));
+    for (int k = 0; k < choices.size(); k++) {
+      losses.add(new CandidateLoss(choices.get(k).predicted(), heldOut[k + 1]));
+    }
+    return losses;
+  }
+}

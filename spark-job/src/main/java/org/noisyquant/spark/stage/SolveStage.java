@@ -110,12 +110,7 @@ record SolveStage(
     if (statistics.images(Part.HELD_OUT) > 0) {
       heldOut = cost(statistics, Part.HELD_OUT).lossesAsTheyAre(quantizers);
     }
-    List<CandidateLoss> losses = new ArrayList<>();
-    losses.add(new CandidateLoss(list.minMax().predicted(), heldOut[0]));
-    for (int k = 1; k < heldOut.length; k++) {
-      losses.add(new CandidateLoss(list.choices().get(k - 1).predicted(), heldOut[k]));
-    }
-    return new Predicted(list, losses);
+    return new Predicted(list, list.predicted(heldOut));
   }
 
   private SiteShortlist solve(SiteStatistics statistics) {
