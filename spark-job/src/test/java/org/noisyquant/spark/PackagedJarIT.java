@@ -38,6 +38,7 @@ class PackagedJarIT {
             "ai/onnxruntime/native/linux-aarch64/libonnxruntime.so",
             "demo/model.onnx",
             "reference.conf",
+            "software/amazon/awssdk/services/s3/execution.interceptors",
             "META-INF/LICENSE",
             "META-INF/NOTICE")
         .noneMatch(
