@@ -1,5 +1,7 @@
 package org.noisyquant.quant;
 
+import java.util.ArrayList;
+import java.util.List;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.stats.InputMoments;
@@ -12,15 +14,27 @@ import org.noisyquant.stats.InputMoments;
  * <pre>
  *   H = E[z'ᵀz'],  X = E[z'ᵀx']                    less the means' products if the bias is corrected
  *   W* = W' + (H + λI)⁻¹(X − H)·W'                 if compensated: minimises E‖z'W* − x'W'‖² + ridge
- *   Wq = round(W*)                                 min-max, MSE with diag(H), or GPTQ with H
+ *   Wq = round(W*)                                 min-max, MSE with diag(H), GPTQ or descent with H
  *   b' = b + E[x']·W' − (E[z'] + N)·Wq             if the bias is corrected, else b − N·Wq
  * </pre>
  *
  * <p>Sums in double. The factor of H is computed once for all layers of the site: C³/3
  * multiplications, and 2·C²·O for each layer's GPTQ and as much again for its compensation; memory
- * 4·C² bytes for the factor and 8·C·O for each of up to three work matrices.
+ * 4·C² bytes for the factor, 8·C² more for descent, and 8·C·O for each of up to three work
+ * matrices.
  */
 public final class LinearQuantizer {
+  /**
+   * Scales that descent starts from, as shares of the MSE scales. Those are the best for rounding
+   * to nearest; where codes make up for each other, others are better for half of the outputs.
+   */
+  private static final float[] START_SCALES = {1f, 0.9f, 1.07f};
+
+  private static final float[] ONE_START = {1f};
+
+  /** With more bits other scales bring nothing. */
+  private static final int MOST_BITS_OF_STARTS = 6;
+
   private final WeightSettings settings;
   private final int channels;
   private final InputMoments moments;
@@ -30,6 +44,7 @@ public final class LinearQuantizer {
   private final float[] rescale;
   private final float[] noise;
   private GramFactor factor;
+  private CoordinateDescent descent;
 
   private LinearQuantizer(
       WeightSettings settings,
@@ -112,9 +127,8 @@ public final class LinearQuantizer {
         switch (settings.rounding()) {
           case MINMAX -> WeightQuantizer.minMax(target, channels, outputs, settings.bits());
           case MSE -> mse(target, outputs);
-          case GPTQ ->
-              new Gptq(factor())
-                  .quantize(target, outputs, settings.bits(), mse(target, outputs).scales());
+          case GPTQ -> gptq(target, outputs, mse(target, outputs).scales());
+          case DESCENT -> descent(target, outputs);
         };
     float[] offset = noise == null ? new float[channels] : noise;
     return new QuantizedLinear(
@@ -122,6 +136,27 @@ public final class LinearQuantizer {
         settings.biasCorrection()
             ? correctedBias(scaled, bias, quantized, offset)
             : quantized.denoisedBias(bias, offset));
+  }
+
+  private QuantizedWeight gptq(float[] target, int outputs, float[] scales) {
+    return new Gptq(factor()).quantize(target, outputs, settings.bits(), scales);
+  }
+
+  /** From the codes of GPTQ with several scales. */
+  private QuantizedWeight descent(float[] target, int outputs) {
+    float[] scales = mse(target, outputs).scales();
+    List<QuantizedWeight> starts = new ArrayList<>();
+    for (float share : settings.bits() <= MOST_BITS_OF_STARTS ? START_SCALES : ONE_START) {
+      float[] shares = scales.clone();
+      for (int o = 0; o < outputs; o++) {
+        shares[o] *= share;
+      }
+      starts.add(gptq(target, outputs, shares));
+    }
+    if (descent == null) {
+      descent = new CoordinateDescent(this::quantizedMoment, channels, factor().ridge());
+    }
+    return descent.lower(target, starts);
   }
 
   private QuantizedWeight mse(float[] target, int outputs) {

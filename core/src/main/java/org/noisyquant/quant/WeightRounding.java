@@ -7,5 +7,12 @@ public enum WeightRounding {
   /** Nearest code, scale of the smallest weighted error; see {@link WeightQuantizer#mse}. */
   MSE,
   /** The scales of {@link #MSE}, codes by {@link Gptq}. */
-  GPTQ
+  GPTQ,
+  /** Codes of {@link #GPTQ}, then codes and scales by {@link CoordinateDescent}. */
+  DESCENT;
+
+  /** Whether it looks at the second moments of the input, H = E[zᵀz]. */
+  public boolean needsMoments() {
+    return this == GPTQ || this == DESCENT;
+  }
 }

@@ -164,6 +164,8 @@ class LinearQuantizerTest {
     }
     assertThat(outputError(WeightRounding.GPTQ, true, true))
         .isLessThan(0.7 * outputError(WeightRounding.MSE, true, true));
+    assertThat(outputError(WeightRounding.DESCENT, true, true))
+        .isLessThan(0.98 * outputError(WeightRounding.GPTQ, true, true));
   }
 
   @Test
@@ -247,6 +249,7 @@ class LinearQuantizerTest {
     for (WeightSettings settings :
         new WeightSettings[] {
           settings(WeightRounding.GPTQ, false, false),
+          settings(WeightRounding.DESCENT, false, false),
           settings(WeightRounding.MINMAX, true, false),
           settings(WeightRounding.MINMAX, false, true),
           settings(WeightRounding.MSE, false, false)

@@ -341,7 +341,8 @@ public record JobConfig(
             Map.of(
                 "minmax", WeightRounding.MINMAX,
                 "mse", WeightRounding.MSE,
-                "gptq", WeightRounding.GPTQ)),
+                "gptq", WeightRounding.GPTQ,
+                "descent", WeightRounding.DESCENT)),
         reader.bool(JobKey.COMPENSATION),
         reader.bool(JobKey.BIAS_CORRECTION),
         reader.fraction(JobKey.DAMPING, true, true),

@@ -32,14 +32,14 @@ public record WeightRules(
    */
   boolean needMoments(boolean predicted) {
     return compensation
-        || rounding == WeightRounding.GPTQ
+        || rounding.needsMoments()
         || (!predicted && (biasCorrection || rounding == WeightRounding.MSE));
   }
 
   /** The nearest that needs no image pass of its own after a guided search. */
   WeightRules withoutMoments() {
     return new WeightRules(
-        rounding == WeightRounding.GPTQ ? WeightRounding.MSE : rounding,
+        rounding.needsMoments() ? WeightRounding.MSE : rounding,
         false,
         biasCorrection,
         damping,
