@@ -1,8 +1,5 @@
 package org.noisyquant.quant;
 
-import java.util.Arrays;
-import java.util.List;
-
 /**
  * Coordinate descent on codes and scales, for a small tr(Δᵀ(H + λI)Δ), Δ = W − Wq, where H = E[zᵀz]
  * of the layer's input z. Each code in turn goes to the best of its levels given all others
@@ -11,11 +8,10 @@ import java.util.List;
  * channels with none to make up for them: from its codes a few rounds suffice.
  *
  * <p>With A = H + λI and g = A·Δ of an output, the best code of channel c is q_c + g_c / (s·A_cc),
- * rounded, and the best scale is qᵀAw / qᵀAq. Neither step raises the sum, so no output ends above
- * the best of its starts.
+ * rounded, and the best scale is qᵀAw / qᵀAq. Neither step raises the sum of an output.
  *
- * <p>Memory 8·C² bytes for A. Time C²·O multiplications for A·W, as many for A·Wq of each start,
- * and C for each code that changes.
+ * <p>Memory 8·C² bytes for A. Time C²·O multiplications for A·W, as many for A·Wq, and C for each
+ * code that changes.
  */
 final class CoordinateDescent {
   /** Later rounds change less than a code in ten thousand. */
@@ -47,83 +43,65 @@ final class CoordinateDescent {
   }
 
   /**
-   * Lowers the loss of each output from several starts, and takes the best.
+   * Lowers the loss of each output.
    *
    * @param weight W [channels, outputs], row-major
-   * @param starts of one shape and number of bits, at least one; they stay as they are
+   * @param start codes and scales to begin with; they stay as they are
    */
-  QuantizedWeight lower(float[] weight, List<QuantizedWeight> starts) {
-    QuantizedWeight first = starts.get(0);
-    int outputs = first.outputs();
-    byte[] codes = new byte[channels * outputs];
-    float[] scales = new float[outputs];
-    for (int o = 0; o < outputs; o += OUTPUT_BLOCK) {
-      Outputs block = new Outputs(weight, outputs, o, Math.min(outputs, o + OUTPUT_BLOCK));
-      for (QuantizedWeight start : starts) {
-        block.start(start);
-        for (int round = 0; round < MAX_ROUNDS && block.moveCodes(); round++) {
-          block.fitScales();
-        }
-        block.keepBest(codes, scales);
+  QuantizedWeight lower(float[] weight, QuantizedWeight start) {
+    byte[] codes = new byte[start.codes().length];
+    float[] scales = new float[start.outputs()];
+    for (int o = 0; o < scales.length; o += OUTPUT_BLOCK) {
+      Outputs block = new Outputs(weight, start, o, Math.min(scales.length, o + OUTPUT_BLOCK));
+      boolean moved = true;
+      for (int round = 0; round < MAX_ROUNDS && moved; round++) {
+        moved = block.moveCodes();
+        block.fitScales();
       }
+      block.put(codes, scales);
     }
-    return new QuantizedWeight(first.bits(), channels, outputs, codes, scales);
+    return new QuantizedWeight(start.bits(), channels, scales.length, codes, scales);
   }
 
   /** Some of the outputs. All matrices are [outputs][channels]. */
   private final class Outputs {
     private final int all;
     private final int from;
-    private final int count;
-    private final double[][] w;
-    private final double[][] aw;
+    private final int max;
     private final double[][] q;
+    private final double[][] aw;
     private final double[][] aq;
     private final double[] s;
-    private final double[] best;
-    private int max;
 
-    Outputs(float[] weight, int all, int from, int to) {
-      this.all = all;
+    Outputs(float[] weight, QuantizedWeight start, int from, int to) {
+      all = start.outputs();
       this.from = from;
-      count = to - from;
-      w = new double[count][channels];
-      aw = new double[count][channels];
-      q = new double[count][channels];
-      aq = new double[count][channels];
-      s = new double[count];
-      best = new double[count];
-      Arrays.fill(best, Double.POSITIVE_INFINITY);
-      for (int c = 0; c < channels; c++) {
-        for (int o = 0; o < count; o++) {
-          w[o][c] = weight[c * all + from + o];
-        }
-      }
-      multiply(w, aw);
-    }
-
-    void start(QuantizedWeight start) {
       max = UniformQuantizer.maxLevel(start.bits());
-      for (int c = 0; c < channels; c++) {
-        for (int o = 0; o < count; o++) {
-          q[o][c] = start.codes()[c * all + from + o];
+      s = new double[to - from];
+      q = new double[s.length][channels];
+      double[][] w = new double[s.length][channels];
+      for (int o = 0; o < s.length; o++) {
+        s[o] = start.scales()[from + o];
+        for (int c = 0; c < channels; c++) {
+          int place = c * all + from + o;
+          w[o][c] = weight[place];
+          q[o][c] = start.codes()[place];
         }
       }
-      for (int o = 0; o < count; o++) {
-        s[o] = start.scales()[from + o];
-        Arrays.fill(aq[o], 0);
-      }
-      multiply(q, aq);
+      aw = times(w);
+      aq = times(q);
     }
 
-    /** Adds A·x to the products, in blocks of A's rows that stay in the cache. */
-    private void multiply(double[][] x, double[][] products) {
+    /** A·x, in blocks of A's rows that stay in the cache. */
+    private double[][] times(double[][] x) {
+      double[][] products = new double[x.length][channels];
       for (int first = 0; first < channels; first += GramFactor.BLOCK) {
         int end = Math.min(channels, first + GramFactor.BLOCK);
-        for (int o = 0; o < count; o++) {
+        for (int o = 0; o < x.length; o++) {
           RowUpdates.add(products[o], 1, x[o], a, first, end, 0, channels);
         }
       }
+      return products;
     }
 
     /** Whether any code changed. */
@@ -131,9 +109,9 @@ final class CoordinateDescent {
       boolean moved = false;
       double[] step = new double[channels];
       for (int c = 0; c < channels; c++) {
+        // That of a channel which is always zero is 0: it keeps its codes.
         double diagonal = a[c][c];
-        // A channel that is always zero keeps its code.
-        for (int o = 0; diagonal > 0 && o < count; o++) {
+        for (int o = 0; diagonal > 0 && o < s.length; o++) {
           double gradient = aw[o][c] - s[o] * aq[o][c];
           double code = Math.rint(q[o][c] + gradient / (s[o] * diagonal));
           step[c] = Math.max(-max, Math.min(max, code)) - q[o][c];
@@ -148,7 +126,7 @@ final class CoordinateDescent {
     }
 
     void fitScales() {
-      for (int o = 0; o < count; o++) {
+      for (int o = 0; o < s.length; o++) {
         // In float, as it is stored.
         float scale = (float) (dot(q[o], aw[o]) / dot(q[o], aq[o]));
         if (scale > 0 && Float.isFinite(scale)) {
@@ -157,26 +135,13 @@ final class CoordinateDescent {
       }
     }
 
-    /** Takes over the outputs that lose less than before. */
-    void keepBest(byte[] codes, float[] scales) {
-      for (int o = 0; o < count; o++) {
-        double loss = loss(o);
-        if (loss < best[o]) {
-          best[o] = loss;
-          scales[from + o] = (float) s[o];
-          for (int c = 0; c < channels; c++) {
-            codes[c * all + from + o] = (byte) q[o][c];
-          }
+    void put(byte[] codes, float[] scales) {
+      for (int o = 0; o < s.length; o++) {
+        scales[from + o] = (float) s[o];
+        for (int c = 0; c < channels; c++) {
+          codes[c * all + from + o] = (byte) q[o][c];
         }
       }
-    }
-
-    private double loss(int o) {
-      double loss = 0;
-      for (int c = 0; c < channels; c++) {
-        loss += (w[o][c] - s[o] * q[o][c]) * (aw[o][c] - s[o] * aq[o][c]);
-      }
-      return loss;
     }
   }
 

@@ -1,7 +1,5 @@
 package org.noisyquant.quant;
 
-import java.util.ArrayList;
-import java.util.List;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.stats.InputMoments;
@@ -24,17 +22,6 @@ import org.noisyquant.stats.InputMoments;
  * matrices.
  */
 public final class LinearQuantizer {
-  /**
-   * Scales that descent starts from, as shares of the MSE scales. Those are the best for rounding
-   * to nearest; where codes make up for each other, others are better for half of the outputs.
-   */
-  private static final float[] START_SCALES = {1f, 0.9f, 1.07f};
-
-  private static final float[] ONE_START = {1f};
-
-  /** With more bits other scales bring nothing. */
-  private static final int MOST_BITS_OF_STARTS = 6;
-
   private final WeightSettings settings;
   private final int channels;
   private final InputMoments moments;
@@ -127,8 +114,8 @@ public final class LinearQuantizer {
         switch (settings.rounding()) {
           case MINMAX -> WeightQuantizer.minMax(target, channels, outputs, settings.bits());
           case MSE -> mse(target, outputs);
-          case GPTQ -> gptq(target, outputs, mse(target, outputs).scales());
-          case DESCENT -> descent(target, outputs);
+          case GPTQ -> gptq(target, outputs);
+          case DESCENT -> descent().lower(target, gptq(target, outputs));
         };
     float[] offset = noise == null ? new float[channels] : noise;
     return new QuantizedLinear(
@@ -138,25 +125,9 @@ public final class LinearQuantizer {
             : quantized.denoisedBias(bias, offset));
   }
 
-  private QuantizedWeight gptq(float[] target, int outputs, float[] scales) {
-    return new Gptq(factor()).quantize(target, outputs, settings.bits(), scales);
-  }
-
-  /** From the codes of GPTQ with several scales. */
-  private QuantizedWeight descent(float[] target, int outputs) {
-    float[] scales = mse(target, outputs).scales();
-    List<QuantizedWeight> starts = new ArrayList<>();
-    for (float share : settings.bits() <= MOST_BITS_OF_STARTS ? START_SCALES : ONE_START) {
-      float[] shares = scales.clone();
-      for (int o = 0; o < outputs; o++) {
-        shares[o] *= share;
-      }
-      starts.add(gptq(target, outputs, shares));
-    }
-    if (descent == null) {
-      descent = new CoordinateDescent(this::quantizedMoment, channels, factor().ridge());
-    }
-    return descent.lower(target, starts);
+  private QuantizedWeight gptq(float[] target, int outputs) {
+    return new Gptq(factor())
+        .quantize(target, outputs, settings.bits(), mse(target, outputs).scales());
   }
 
   private QuantizedWeight mse(float[] target, int outputs) {
@@ -238,6 +209,13 @@ public final class LinearQuantizer {
       factor = GramFactor.of(this::quantizedMoment, channels, settings.damping());
     }
     return factor;
+  }
+
+  private CoordinateDescent descent() {
+    if (descent == null) {
+      descent = new CoordinateDescent(this::quantizedMoment, channels, factor().ridge());
+    }
+    return descent;
   }
 
   /** H. With bias correction the mean error costs nothing, and only the rest counts. */
