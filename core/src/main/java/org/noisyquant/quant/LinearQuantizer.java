@@ -12,14 +12,13 @@ import org.noisyquant.stats.InputMoments;
  * <pre>
  *   H = E[z'ᵀz'],  X = E[z'ᵀx']                    less the means' products if the bias is corrected
  *   W* = W' + (H + λI)⁻¹(X − H)·W'                 if compensated: minimises E‖z'W* − x'W'‖² + ridge
- *   Wq = round(W*)                                 min-max, MSE with diag(H), GPTQ or descent with H
+ *   Wq = round(W*)                                 min-max, MSE with diag(H), or GPTQ with H
  *   b' = b + E[x']·W' − (E[z'] + N)·Wq             if the bias is corrected, else b − N·Wq
  * </pre>
  *
  * <p>Sums in double. The factor of H is computed once for all layers of the site: C³/3
  * multiplications, and 2·C²·O for each layer's GPTQ and as much again for its compensation; memory
- * 4·C² bytes for the factor, 8·C² more for descent, and 8·C·O for each of up to three work
- * matrices.
+ * 4·C² bytes for the factor and 8·C·O for each of up to three work matrices.
  */
 public final class LinearQuantizer {
   private final WeightSettings settings;
@@ -31,7 +30,6 @@ public final class LinearQuantizer {
   private final float[] rescale;
   private final float[] noise;
   private GramFactor factor;
-  private CoordinateDescent descent;
 
   private LinearQuantizer(
       WeightSettings settings,
@@ -114,8 +112,9 @@ public final class LinearQuantizer {
         switch (settings.rounding()) {
           case MINMAX -> WeightQuantizer.minMax(target, channels, outputs, settings.bits());
           case MSE -> mse(target, outputs);
-          case GPTQ -> gptq(target, outputs);
-          case DESCENT -> descent().lower(target, gptq(target, outputs));
+          case GPTQ ->
+              new Gptq(factor())
+                  .quantize(target, outputs, settings.bits(), mse(target, outputs).scales());
         };
     float[] offset = noise == null ? new float[channels] : noise;
     return new QuantizedLinear(
@@ -123,11 +122,6 @@ public final class LinearQuantizer {
         settings.biasCorrection()
             ? correctedBias(scaled, bias, quantized, offset)
             : quantized.denoisedBias(bias, offset));
-  }
-
-  private QuantizedWeight gptq(float[] target, int outputs) {
-    return new Gptq(factor())
-        .quantize(target, outputs, settings.bits(), mse(target, outputs).scales());
   }
 
   private QuantizedWeight mse(float[] target, int outputs) {
@@ -209,13 +203,6 @@ public final class LinearQuantizer {
       factor = GramFactor.of(this::quantizedMoment, channels, settings.damping());
     }
     return factor;
-  }
-
-  private CoordinateDescent descent() {
-    if (descent == null) {
-      descent = new CoordinateDescent(this::quantizedMoment, channels, factor().ridge());
-    }
-    return descent;
   }
 
   /** H. With bias correction the mean error costs nothing, and only the rest counts. */

@@ -7,12 +7,5 @@ public enum WeightRounding {
   /** Nearest code, scale of the smallest weighted error; see {@link WeightQuantizer#mse}. */
   MSE,
   /** The scales of {@link #MSE}, codes by {@link Gptq}. */
-  GPTQ,
-  /** Codes of {@link #GPTQ}, then codes and scales by {@link CoordinateDescent}. */
-  DESCENT;
-
-  /** Whether it looks at the second moments of the input, H = E[zᵀz]. */
-  public boolean needsMoments() {
-    return this == GPTQ || this == DESCENT;
-  }
+  GPTQ
 }

@@ -10,8 +10,8 @@ import java.util.Objects;
  * @param rounding how weights become codes
  * @param compensate whether the weights are first fitted, by least squares, to the quantized input
  * @param biasCorrection whether the bias takes off the mean error of the output
- * @param damping ridge of least squares, GPTQ and coordinate descent, in units of the mean diagonal
- *     of H; 0.01 in the GPTQ paper
+ * @param damping ridge of least squares and GPTQ, in units of the mean diagonal of H; 0.01 in the
+ *     GPTQ paper
  */
 public record WeightSettings(
     int bits, WeightRounding rounding, boolean compensate, boolean biasCorrection, double damping)
@@ -29,6 +29,6 @@ public record WeightSettings(
 
   /** Whether the settings need the second moments of the quantized input. */
   public boolean needMoments() {
-    return compensate || rounding.needsMoments();
+    return compensate || rounding == WeightRounding.GPTQ;
   }
 }

@@ -164,8 +164,6 @@ class LinearQuantizerTest {
     }
     assertThat(outputError(WeightRounding.GPTQ, true, true))
         .isLessThan(0.7 * outputError(WeightRounding.MSE, true, true));
-    assertThat(outputError(WeightRounding.DESCENT, true, true))
-        .isLessThan(0.99 * outputError(WeightRounding.GPTQ, true, true));
   }
 
   @Test
@@ -249,7 +247,6 @@ class LinearQuantizerTest {
     for (WeightSettings settings :
         new WeightSettings[] {
           settings(WeightRounding.GPTQ, false, false),
-          settings(WeightRounding.DESCENT, false, false),
           settings(WeightRounding.MINMAX, true, false),
           settings(WeightRounding.MINMAX, false, true),
           settings(WeightRounding.MSE, false, false)

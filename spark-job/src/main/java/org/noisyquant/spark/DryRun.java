@@ -11,6 +11,7 @@ import org.apache.spark.sql.SparkSession;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.onnx.SiteFolds;
+import org.noisyquant.quant.WeightRounding;
 import org.noisyquant.runtime.FoldProbe;
 import org.noisyquant.search.NoiseKind;
 import org.noisyquant.spark.io.OutputFolder;
@@ -123,7 +124,8 @@ final class DryRun {
       return 0;
     }
     boolean guided = config.search().mode() == JobConfig.Search.Mode.GUIDED;
-    boolean moments = config.weights().compensation() || config.weights().rounding().needsMoments();
+    boolean moments =
+        config.weights().compensation() || config.weights().rounding() == WeightRounding.GPTQ;
     return 1 + (guided ? 1 : 3) + (moments ? 1 : 0);
   }
 

@@ -341,8 +341,7 @@ public record JobConfig(
             Map.of(
                 "minmax", WeightRounding.MINMAX,
                 "mse", WeightRounding.MSE,
-                "gptq", WeightRounding.GPTQ,
-                "descent", WeightRounding.DESCENT)),
+                "gptq", WeightRounding.GPTQ)),
         reader.bool(JobKey.COMPENSATION),
         reader.bool(JobKey.BIAS_CORRECTION),
         reader.fraction(JobKey.DAMPING, true, true),

@@ -92,7 +92,7 @@ enum JobKey {
   SEARCH_IMAGE_COUNT("search.imageCount"),
   NOISE_KIND("noise.kind", "--noise", "KIND", "noisy bias: none, uniform or optimized"),
   NOISE_FOLD("noise.fold"),
-  ROUNDING("weights.rounding", "--weight-rounding", "ROUNDING", "minmax, mse, gptq or descent"),
+  ROUNDING("weights.rounding", "--weight-rounding", "ROUNDING", "minmax, mse or gptq"),
   COMPENSATION("weights.compensation"),
   BIAS_CORRECTION("weights.biasCorrection"),
   DAMPING("weights.damping"),

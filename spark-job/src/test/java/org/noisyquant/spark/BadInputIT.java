@@ -210,11 +210,7 @@ class BadInputIT {
     all.put(
         "there is no such rounding of weights",
         new Mistake(
-                2,
-                INVALID_VALUE,
-                "weights.rounding (--weight-rounding)",
-                "floor",
-                "descent or gptq")
+                2, INVALID_VALUE, "weights.rounding (--weight-rounding)", "floor", "gptq or minmax")
             .with("--weight-rounding", "floor"));
     all.put(
         "a flag is mistyped",

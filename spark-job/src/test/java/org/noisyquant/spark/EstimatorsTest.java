@@ -103,7 +103,6 @@ class EstimatorsTest {
     "noise.fold, false, noiseFold, false",
     "weights.rounding, minmax, weightRounding, minmax",
     "weights.rounding, gptq, weightRounding, gptq",
-    "weights.rounding, descent, weightRounding, descent",
     "weights.compensation, true, weightCompensation, true",
     "weights.biasCorrection, false, biasCorrection, false",
     "weights.damping, 0.5, damping, 0.5",

@@ -91,7 +91,7 @@ class JobConfigTest {
     assertThat(paper.noise().kind()).isEqualTo(NoiseKind.UNIFORM);
     assertThat(paper.weights().rounding()).isEqualTo(WeightRounding.MSE);
     assertThat(paper.weights().biasCorrection()).isFalse();
-    assertThat(best.weights().rounding()).isEqualTo(WeightRounding.DESCENT);
+    assertThat(best.weights().rounding()).isEqualTo(WeightRounding.GPTQ);
     assertThat(best.weights().compensation()).isTrue();
     assertThat(best.weights().damping()).isGreaterThan(paper.weights().damping());
     assertThat(paper.search().prefixWeight()).hasValue(1);
@@ -170,7 +170,7 @@ class JobConfigTest {
     "gates.minTop1, 79, a number from 0 to 1",
     "gates.maxTop1Drop, low, a number from 0 to 1",
     "noise.kind, gaussian, none or optimized or uniform",
-    "weights.rounding, floor, descent or gptq or minmax or mse",
+    "weights.rounding, floor, gptq or minmax or mse",
     "weights.damping, -1, from 0 to 1",
     "search.objective, logits, input or output",
     "search.tokenFraction, 0, above 0 to 1",

@@ -138,10 +138,8 @@ class SearchSwitchesIT {
         new Switch(BALANCED, "weights.rounding = minmax", weights),
         // GPTQ leaves less of the weights' error, so that channels are rescaled further.
         new Switch(BALANCED, "weights.rounding = gptq", rescale),
-        new Switch(BALANCED, "weights.rounding = descent", rescale),
         new Switch(BALANCED, "weights.compensation = true", weights),
         new Switch(BALANCED, "weights.damping = 0.2", nothing),
-        new Switch(BEST, "weights.rounding = gptq", weights),
         new Switch(BEST, "weights.compensation = false", weights),
         new Switch(BEST, "weights.damping = 0.01", weights),
         new Switch(BEST, "weights.tokenFraction = 0.5", weights),

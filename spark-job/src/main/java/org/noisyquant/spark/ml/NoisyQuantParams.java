@@ -132,8 +132,7 @@ public abstract class NoisyQuantParams extends Estimator<NoisyQuantModel> {
             "what a class, distillation or register token counts against a patch token; 0: measured"
                 + " on the held-out images",
             ParamValidators.gtEq(0));
-    weightRounding =
-        choice("weightRounding", "how weights become codes", "minmax", "mse", "gptq", "descent");
+    weightRounding = choice("weightRounding", "how weights become codes", "minmax", "mse", "gptq");
     weightCompensation =
         new BooleanParam(
             this, "weightCompensation", "whether weights are fitted to the quantized input first");

@@ -50,7 +50,7 @@ enum Preset {
       BALANCED.applyTo(estimator);
       estimator
           .setPrefixWeight(SearchSettings.MEASURED)
-          .setWeightRounding("descent")
+          .setWeightRounding("gptq")
           .setWeightCompensation(true)
           .setDamping(0.1)
           .setMomentsTokenFraction(1);

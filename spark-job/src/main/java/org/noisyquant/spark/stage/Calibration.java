@@ -279,7 +279,7 @@ public final class Calibration {
   }
 
   private SolveStage solve(ShippedModel fp32, SiteFolds folds) {
-    double share = settings.weights().rounding().needsMoments() ? GPTQ_SHARE : 1;
+    double share = settings.weights().rounding() == WeightRounding.GPTQ ? GPTQ_SHARE : 1;
     List<Boolean> rescalable = new ArrayList<>();
     for (SitePlan plan : settings.sites()) {
       rescalable.add(folds.fold(plan.siteOf(settings.model())).folds());

@@ -1,11 +1,11 @@
 package org.noisyquant.spark.stage;
 
 import java.util.List;
-import java.util.Locale;
 import org.noisyquant.error.ErrorCode;
 import org.noisyquant.error.NoisyQuantException;
 import org.noisyquant.image.Preprocessing;
 import org.noisyquant.onnx.OnnxModel;
+import org.noisyquant.quant.WeightRounding;
 import org.noisyquant.result.StatisticsManifest;
 
 /**
@@ -76,11 +76,8 @@ public record CalibrationSettings(
     String needed = null;
     if (!search.guided()) {
       needed = "search.mode grid or exhaustive scores every candidate";
-    } else if (weights.rounding().needsMoments()) {
-      needed =
-          "weights.rounding = "
-              + weights.rounding().name().toLowerCase(Locale.ROOT)
-              + " looks at second moments";
+    } else if (weights.rounding() == WeightRounding.GPTQ) {
+      needed = "weights.rounding = gptq looks at second moments";
     } else if (weights.compensation()) {
       needed = "weights.compensation = true looks at second moments";
     }

@@ -6,7 +6,6 @@ import java.util.Map;
 import java.util.function.ToLongFunction;
 import org.noisyquant.graph.ActivationSite;
 import org.noisyquant.graph.LinearLayer;
-import org.noisyquant.quant.WeightRounding;
 import org.noisyquant.search.Objective;
 import org.noisyquant.stats.InputMoments;
 
@@ -31,7 +30,7 @@ import org.noisyquant.stats.InputMoments;
  *   moments of a site       4·C² for each variant, with cross products 12·C², see InputMoments;
  *                           and tokens as bytes while they are summed, see MomentsCollector
  *   weights from moments    the moments twice and their bytes while they merge; then factors of
- *                           4·C², for descent 8·C² more, and five double matrices of C·O
+ *                           4·C² and five double matrices of C·O
  * </pre>
  *
  * <p>Sessions, run buffers and objectives stay for later passes: off the heap each pass comes on
@@ -200,10 +199,8 @@ final class MemoryEstimate {
   /** Of a task that merges the moments of a site and quantizes its layers. */
   private long fitting(ActivationSite site) {
     long largestLayer = site.layers().stream().mapToLong(LinearLayer::outputs).max().orElse(0);
-    long squares = subject.weights().rounding() == WeightRounding.DESCENT ? 3 : 1;
     long fits =
-        squares * InputMoments.bytes(site.channels(), false)
-            + 5 * DOUBLE * site.channels() * largestLayer;
+        InputMoments.bytes(site.channels(), false) + 5 * DOUBLE * site.channels() * largestLayer;
     return momentsOfOne(site) + Math.max(2 * momentsOfOne(site), fits);
   }
 

@@ -32,14 +32,14 @@ public record WeightRules(
    */
   boolean needMoments(boolean predicted) {
     return compensation
-        || rounding.needsMoments()
+        || rounding == WeightRounding.GPTQ
         || (!predicted && (biasCorrection || rounding == WeightRounding.MSE));
   }
 
   /** The nearest that needs no image pass of its own after a guided search. */
   WeightRules withoutMoments() {
     return new WeightRules(
-        rounding.needsMoments() ? WeightRounding.MSE : rounding,
+        rounding == WeightRounding.GPTQ ? WeightRounding.MSE : rounding,
         false,
         biasCorrection,
         damping,

@@ -224,7 +224,7 @@ class NoisyQuantEstimatorIT {
         .containsEntry("searchMode", "guided")
         .containsEntry("noiseKind", "uniform")
         .containsEntry("prefixWeight", 0.0)
-        .containsEntry("weightRounding", "descent")
+        .containsEntry("weightRounding", "gptq")
         .containsEntry("weightCompensation", true);
     assertThat(after.value(after.momentsMemory(), Long.class)).isEqualTo(1L << 40);
   }

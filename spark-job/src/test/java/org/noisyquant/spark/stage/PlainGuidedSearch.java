@@ -18,6 +18,7 @@ import org.noisyquant.quant.MomentsCollector;
 import org.noisyquant.quant.NoisyBias;
 import org.noisyquant.quant.NoisyQuantizer;
 import org.noisyquant.quant.QuantizedLinear;
+import org.noisyquant.quant.WeightRounding;
 import org.noisyquant.quant.WeightSettings;
 import org.noisyquant.runtime.MatMulRunner;
 import org.noisyquant.runtime.MomentsRunner;
@@ -105,7 +106,7 @@ final class PlainGuidedSearch {
             absMax,
             layerWeights(),
             plan.weightBits(),
-            settings.weights().rounding().needsMoments() ? Calibration.GPTQ_SHARE : 1,
+            settings.weights().rounding() == WeightRounding.GPTQ ? Calibration.GPTQ_SHARE : 1,
             search.channelRescale() && fold.folds()),
         new CostModel(
             plan.activationBits(),
