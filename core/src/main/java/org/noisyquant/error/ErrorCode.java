@@ -38,7 +38,7 @@ public enum ErrorCode {
       1,
       "executors were lost ({reason}): look at why in their logs; the same command goes on from"
           + " what was finished"),
-  /** A file system broke off in mid-answer, and its client did not ask again. */
+  /** A file system broke off in mid-answer, and its client gave up asking again, or did not. */
   CONNECTION_LOST(
       1, "a connection was lost ({reason}); the same command goes on from what was finished"),
 

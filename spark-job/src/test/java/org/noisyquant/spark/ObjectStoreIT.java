@@ -36,7 +36,6 @@ class ObjectStoreIT {
 
   private static ObjectStore store;
   private static Configuration hadoop;
-
   private static TestJob job;
   private static Path local;
 
